@@ -1,0 +1,20 @@
+"""A mail to a role holder is to be sent (fact)."""
+
+from typing import ClassVar, Literal
+
+from oker_contracts.base import Contract, HolderId, Instant
+
+Occasion = Literal["decision_taken", "kpi_assessed"]
+
+
+class MailQueuedV1(Contract):
+    """Names the holder, never the address; the text is derived from the event that caused it."""
+
+    TYPE: ClassVar[str] = "notification.mail_queued.v1"
+    KEY: ClassVar[tuple[str, ...]] = ("holder",)
+
+    message_id: str
+    holder: HolderId
+    role: str
+    occasion: Occasion
+    queued_at: Instant

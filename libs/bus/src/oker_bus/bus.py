@@ -1,0 +1,176 @@
+"""The bus of one service: its database, its place on the broker, its relay and its handlers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine, async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from oker_bus import store
+from oker_bus.edge import Delivery, Edge, Sessions
+from oker_bus.lane import Lane
+from oker_bus.lane import run as run_lane
+from oker_bus.partners import PartnersFile
+from oker_bus.relay import relay
+from oker_bus.router import Heard, Router, stream_of
+from oker_bus.settings import ClaimsSettings, ServiceSettings
+from oker_bus.store import Outcome
+from oker_bus.subscriptions import new_broker, subscribe
+from oker_bus.transaction import Cause, Clock, Transaction, wall
+from oker_bus.watch import Watch
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Bus:
+    """Opened once a process, see :func:`open_bus`."""
+
+    service: str
+    nats: Client
+    jetstream: JetStreamContext
+    sessions: Sessions
+    edge: Edge
+    watch: Watch
+    tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+
+    def transaction(self, cause: Cause | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction outside of a handler: an HTTP write, or work that a background task found.
+
+        Args:
+            cause: the event it continues; a request starts a story of its own.
+        """
+        return self.edge.transaction(cause or Cause(f"/oker/{self.service}/http", str(uuid4())))
+
+    async def failing(self) -> dict[str, str]:
+        """What keeps this service from being ready: name of the check and a sentence."""
+        failing = self.watch.failing()
+        if not self.nats.is_connected:
+            failing["nats"] = "not connected to the broker; reconnecting"
+        for name, task in self.tasks.items():
+            if task.done():
+                failing[name] = "has ended"
+        try:
+            async with asyncio.timeout(2), self.sessions() as session:
+                age = await store.run(session, text("SELECT extract(epoch FROM now() - min(created_at)) FROM outbox"))
+                waiting = age.scalar_one()
+                if waiting is not None and waiting > 60:
+                    failing["outbox"] = f"the oldest announcement waits for {waiting:.0f} s"
+        except Exception as error:
+            failing["database"] = f"does not answer ({type(error).__name__})"
+        return failing
+
+
+@asynccontextmanager
+async def open_bus(settings: ServiceSettings, router: Router, clock: Clock = wall) -> AsyncIterator[Bus]:
+    """Connect, relay, watch and hear until the block ends; then stop in the reverse order."""
+    async with AsyncExitStack() as stack:
+        engine = create_async_engine(
+            settings.database_url.get_secret_value(), pool_size=10, pool_pre_ping=True, hide_parameters=True
+        )
+        stack.push_async_callback(engine.dispose)
+        options = connection_options(settings, router.service)
+        connection = await nats.connect(**options)
+        stack.push_async_callback(_close, connection)
+        bus = _assemble(engine, connection, router, clock)
+        await _start(stack, bus, "relay", relay(settings.database_url.get_secret_value(), bus.jetstream))
+        broker = new_broker(options)
+        subscribers = subscribe(broker, router, bus.edge, options["inbox_prefix"].decode())
+        for consumer, subscriber in subscribers.items():
+            bus.watch.add(consumer, stream_of(consumer), subscriber)
+        if subscribers:
+            await broker.start()
+            stack.push_async_callback(broker.stop)
+        for consumer, handlers in router.claims():
+            lane = claims_lane(bus.edge, consumer, handlers)
+            await _start(stack, bus, consumer, run_lane(lane, connection, claims_from(settings), bus.watch))
+        await _start(stack, bus, "watch", bus.watch.run())
+        yield bus
+
+
+def claims_from(settings: ServiceSettings) -> PartnersFile:
+    """The list of companies of a service that hears them.
+
+    Raises:
+        TypeError: the service's settings are no ClaimsSettings.
+    """
+    if not isinstance(settings, ClaimsSettings):
+        raise TypeError("a service that hears claims needs ClaimsSettings (OKER_PARTNERS_FILE)")
+    return PartnersFile(settings.partners_file)
+
+
+def claims_lane(edge: Edge, consumer: str, handlers: dict[str, Heard]) -> Lane[list[Delivery]]:
+    """Claims at a human rate: each message in its own transaction, by its handler."""
+
+    async def write(deliveries: list[Delivery]) -> list[Outcome | None]:
+        return [await edge.settle(delivery, handlers) for delivery in deliveries]
+
+    async def give_up(delivery: Delivery) -> Outcome | None:
+        return None
+
+    return Lane(consumer, list, write, give_up, batch=50)
+
+
+def connection_options(settings: ServiceSettings, service: str) -> dict[str, Any]:
+    """How a service connects: reconnects for ever, hears on an inbox of its own, says what goes wrong."""
+    return {
+        "servers": settings.nats_url.split(","),
+        "name": service,
+        "user": settings.nats_user,
+        "password": settings.nats_password.get_secret_value(),
+        "inbox_prefix": f"_INBOX_{settings.nats_user}".encode(),
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": 1.0,
+        "allow_reconnect": True,
+        "connect_timeout": 5,
+        "error_cb": _complain,
+        "disconnected_cb": _disconnected,
+        "reconnected_cb": _reconnected,
+    }
+
+
+def _assemble(engine: AsyncEngine, connection: Client, router: Router, clock: Clock) -> Bus:
+    sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+    jetstream = connection.jetstream(timeout=5)
+    edge = Edge(router.service, sessions, clock)
+    return Bus(router.service, connection, jetstream, sessions, edge, Watch(jetstream))
+
+
+async def _start(stack: AsyncExitStack, bus: Bus, name: str, work: Any) -> None:
+    task = bus.tasks[name] = asyncio.create_task(work, name=name)
+    stack.push_async_callback(end, task)
+
+
+async def end(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task until it has ended: nats-py turns a cancellation during a request into a TimeoutError."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1.0)
+
+
+async def _close(connection: Client) -> None:
+    with suppress(Exception):
+        await asyncio.wait_for(connection.drain(), 5)
+    if not connection.is_closed:
+        await connection.close()
+
+
+async def _complain(error: Exception) -> None:
+    log.warning("nats.error", error=type(error).__name__, detail=str(error)[:300])
+
+
+async def _disconnected() -> None:
+    log.warning("nats.disconnected")
+
+
+async def _reconnected() -> None:
+    log.info("nats.reconnected")

@@ -1,0 +1,232 @@
+"""The way of one message: claim it, read it, handle it, commit, acknowledge. In that order."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from nats.aio.msg import Msg
+from opentelemetry import trace
+from opentelemetry.propagate import extract
+from opentelemetry.trace import Link, SpanKind
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from oker_bus import store
+from oker_bus.router import Heard, RetryLater
+from oker_bus.store import Counts, Outcome, Quarantined, Settled
+from oker_bus.transaction import Cause, Clock, Transaction
+from oker_contracts import Contract, Envelope, Event, Reason, Refused, read_envelope, reader
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("oker_bus")
+Sessions = async_sessionmaker[AsyncSession]
+
+BURY_FAILED_AFTER = 6
+"""Deliveries of a message on which the handler fails, a bug, until it is buried in quarantine."""
+BURY_WAITING_AFTER = 40
+"""Deliveries of a message that waits (RetryLater) until it is buried: about 35 minutes."""
+
+
+def pause_before(delivery: int) -> float:
+    """Seconds until the next delivery: 0.2, 0.4, 0.8 … at most 60."""
+    return float(min(0.2 * 2 ** max(delivery - 1, 0), 60.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it was delivered: where it lies, who spoke, and its bytes."""
+
+    consumer: str
+    stream: str
+    sequence: int
+    partner: str | None
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+    stored_at: datetime
+    deliveries: int
+
+    @classmethod
+    def of(cls, msg: Msg, consumer: str) -> "Delivery":
+        """Read the position of a message; the partner of a claim is in the subject, mapped there by the server."""
+        metadata = msg.metadata
+        partner = msg.subject.split(".", 2)[1] if msg.subject.startswith("ingest.") else None
+        return cls(
+            consumer=consumer,
+            stream=metadata.stream,
+            sequence=metadata.sequence.stream,
+            partner=partner,
+            subject=msg.subject,
+            headers=dict(msg.headers or {}),
+            body=msg.data,
+            stored_at=metadata.timestamp,
+            deliveries=metadata.num_delivered,
+        )
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """Stream and sequence: what is settled."""
+        return self.stream, self.sequence
+
+    def envelope(self) -> Envelope:
+        """Read the envelope, and hold its type against the subject.
+
+        Raises:
+            Refused: with the attribute that is wrong.
+        """
+        envelope = read_envelope(self.headers, self.body)
+        reader().entry(envelope.type)
+        said = envelope.type.removeprefix("de.oker.")
+        spoken = self.subject.split(".", 2)[2] if self.partner else self.subject
+        if spoken != said and not spoken.startswith(f"{said}."):
+            raise Refused(Reason.TYPE_MISMATCH, "ce-type", f"Published on {spoken[:120]}.")
+        return envelope
+
+    def settled(self, outcome: Outcome, at: datetime, counts: Counts | None = None) -> Settled:
+        """The end of this message."""
+        return Settled(self.consumer, self.stream, self.sequence, self.partner, outcome, at, counts or Counts())
+
+    def quarantined(self, refused: Refused, at: datetime, part: int = 0) -> Quarantined:
+        """This message, or a part of it, as refused."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return Quarantined(
+            consumer=self.consumer,
+            stream=self.stream,
+            sequence=self.sequence,
+            part=part,
+            partner=self.partner,
+            reason=str(refused.reason),
+            path=_storable(refused.path),
+            detail=_storable(refused.detail),
+            contract=_storable(headers.get("ce-type", "")) or None,
+            headers={_storable(name): _storable(value) for name, value in self.headers.items()},
+            body=self.body,
+            quarantined_at=at,
+            event_source=_storable(headers.get("ce-source", "")) or None,
+            event_id=_storable(headers.get("ce-id", "")) or None,
+        )
+
+
+def _storable(value: str) -> str:
+    """PostgreSQL text holds neither NUL nor lone surrogates; the raw bytes are kept beside it."""
+    return value.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()[:2000]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Settles messages: the only place that commits and acknowledges."""
+
+    service: str
+    sessions: Sessions
+    clock: Clock
+
+    @asynccontextmanager
+    async def transaction(self, cause: Cause) -> AsyncIterator[Transaction]:
+        """Open a transaction; its facts are written to the outbox and committed with the tables."""
+        async with self.sessions() as session, session.begin():
+            tx = Transaction(session, self.clock(), cause, self.service)
+            yield tx
+            await tx.write_outbox()
+
+    async def receive(self, msg: Msg, consumer: str, handlers: dict[str, Heard]) -> None:
+        """Take one message to its end, then tell the broker."""
+        delivery = Delivery.of(msg, consumer)
+        await acknowledge(msg, await self.settle(delivery, handlers), delivery.deliveries)
+
+    async def settle(self, delivery: Delivery, handlers: dict[str, Heard]) -> Outcome | None:
+        """Take one message to its end; ``None`` if it is to be delivered again."""
+        consumer, sequence = delivery.consumer, delivery.sequence
+        links = span_links([delivery])
+        with tracer.start_as_current_span(f"settle {consumer}", kind=SpanKind.CONSUMER, links=links):
+            try:
+                return await self._settle(delivery, handlers)
+            except RetryLater as error:
+                log.info("message.waits", consumer=consumer, sequence=sequence, for_=type(error).__name__)
+                return await self._again(delivery, Reason.WAITED_TOO_LONG, BURY_WAITING_AFTER)
+            except Exception as error:
+                log.exception("message.failed", consumer=consumer, sequence=sequence, error=type(error).__name__)
+                return await self._again(delivery, Reason.HANDLER_FAILED, BURY_FAILED_AFTER)
+
+    async def _settle(self, delivery: Delivery, handlers: dict[str, Heard]) -> Outcome:
+        """One transaction: claim the sequence, take the event, handle it; or quarantine it."""
+        try:
+            event, handle = _read(delivery, handlers)
+        except Refused as refused:
+            return await self.bury(delivery, refused)
+        try:
+            async with self.transaction(Cause.of(event)) as tx:
+                return await _handle_once(delivery, event, handle, tx)
+        except Refused as refused:
+            return await self.bury(delivery, refused)
+
+    async def bury(self, delivery: Delivery, refused: Refused) -> Outcome:
+        """Settle a message as quarantined: the row, the copy for QUARANTINE and the settlement together."""
+        cause = Cause(delivery.stream, str(delivery.sequence), delivery.partner)
+        async with self.transaction(cause) as tx:
+            refusal = delivery.quarantined(refused, tx.now)
+            if await store.settle(tx.session, delivery.settled("quarantined", tx.now)):
+                await store.quarantine(tx.session, [refusal])
+                tx.quarantine(refusal)
+        log.warning(
+            "message.quarantined",
+            consumer=delivery.consumer,
+            stream=delivery.stream,
+            sequence=delivery.sequence,
+            reason=str(refused.reason),
+            path=refused.path[:200],
+        )
+        return "quarantined"
+
+    async def _again(self, delivery: Delivery, reason: Reason, bury_after: int) -> Outcome | None:
+        if delivery.deliveries < bury_after:
+            return None
+        try:
+            return await self.bury(delivery, Refused(reason))
+        except Exception as error:
+            log.exception("message.not_buried", sequence=delivery.sequence, error=type(error).__name__)
+            return None
+
+
+async def acknowledge(msg: Msg, outcome: Outcome | None, deliveries: int) -> None:
+    """Tell the broker, after the commit; ``None`` asks for the message again, after a pause."""
+    if outcome is None:
+        await msg.nak(delay=pause_before(deliveries))
+    elif outcome == "quarantined":
+        await msg.term()
+    else:
+        await msg.ack()
+
+
+def _read(delivery: Delivery, handlers: dict[str, Heard]) -> tuple[Event[Contract], Heard]:
+    event = reader().event(delivery.envelope(), delivery.stored_at, delivery.partner)
+    if event.type not in handlers:
+        raise Refused(Reason.TYPE_UNKNOWN, "ce-type", f"{delivery.consumer} does not hear {event.type}.")
+    return event, handlers[event.type]
+
+
+async def _handle_once(delivery: Delivery, event: Event[Any], handle: Heard, tx: Transaction) -> Outcome:
+    settled = delivery.settled("settled", tx.now)
+    if not await store.settle(tx.session, settled):
+        return "duplicate"
+    if not await store.take(tx.session, delivery.consumer, event.key):
+        await store.change_outcome(tx.session, replace(settled, outcome="duplicate"))
+        return "duplicate"
+    await handle(event, tx)
+    return "settled"
+
+
+def span_links(deliveries: list[Delivery], most: int = 64) -> list[Link]:
+    """Links from the span that settles to the spans that published."""
+    links = []
+    for delivery in deliveries[:most]:
+        traceparent = delivery.headers.get("ce-traceparent") or delivery.headers.get("traceparent")
+        if traceparent:
+            context = trace.get_current_span(extract({"traceparent": traceparent})).get_span_context()
+            if context.is_valid:
+                links.append(Link(context))
+    return links
+
+

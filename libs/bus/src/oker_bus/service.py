@@ -1,0 +1,130 @@
+"""A service as a process: FastStream, HTTP and background work in one event loop, until SIGTERM."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Generic, TypeVar
+
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse
+from oker_identity import Verifier
+from oker_telemetry import configure, health_routes, shutdown
+from pydantic import ValidationError
+
+from oker_bus.bus import Bus, end, open_bus
+from oker_bus.ledger import Recount, ledger_api
+from oker_bus.migrate import upgrade_now
+from oker_bus.router import Router
+from oker_bus.settings import ServiceSettings
+from oker_contracts import Refused
+
+log = structlog.get_logger()
+S = TypeVar("S", bound=ServiceSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[S]):
+    """All that makes a service, besides its settings' values."""
+
+    name: str
+    package: str
+    settings: type[S]
+    router: Router
+    api: Callable[[Bus], APIRouter]
+    background: tuple[Callable[[Bus, S], Coroutine[Any, Any, None]], ...] = ()
+    recount: Recount | None = None
+    """Counts readings anew from the service's own tables, by company; the ledger is held against it."""
+
+
+def main(service: Service[Any], argv: list[str] | None = None) -> None:
+    """The command line of a service: ``serve`` (default) and ``migrate``."""
+    parser = argparse.ArgumentParser(prog=f"python -m {service.package}", description=f"Oker: {service.name}")
+    parser.add_argument("command", nargs="?", choices=["serve", "migrate"], default="serve")
+    command = parser.parse_args(argv).command
+    try:
+        settings = service.settings()
+    except ValidationError as error:
+        wrong = ", ".join(f"OKER_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        sys.exit(f"{service.name}: settings are missing or wrong: {wrong}")
+    configure(
+        service.name, log_format=settings.log_format, log_level=settings.log_level, otlp_endpoint=settings.otlp_endpoint
+    )
+    if command == "migrate":
+        upgrade_now(settings.database_url.get_secret_value(), service.package)
+        return
+    try:
+        sys.exit(_run(serve(service, settings)))
+    finally:
+        shutdown()
+
+
+def _run(serving: Coroutine[Any, Any, int]) -> int:
+    if sys.platform == "win32":
+        return asyncio.run(serving)
+    import uvloop
+
+    return uvloop.run(serving)
+
+
+async def serve(service: Service[S], settings: S) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code: 1 if a part of the service crashed."""
+    async with open_bus(settings, service.router) as bus:
+        app = build_app(service, bus, Verifier.from_file(settings.identity_keys))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, host=settings.http_host, port=settings.http_port, log_config=None, access_log=False, lifespan="off"
+            )
+        )
+        for task in service.background:
+            bus.tasks[task.__name__] = asyncio.create_task(task(bus, settings), name=task.__name__)
+        log.info("service.started", http_port=settings.http_port)
+        code = await _until_one_ends(server, bus)
+        for task in service.background:
+            await end(bus.tasks[task.__name__])
+    log.info("service.stopped", code=code)
+    return code
+
+
+async def _until_one_ends(server: uvicorn.Server, bus: Bus) -> int:
+    """The HTTP server ends by a signal; anything else that ends is a crash and takes the process with it."""
+    http = asyncio.create_task(server.serve(), name="http")
+    done, _ = await asyncio.wait([http, *bus.tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+    crashed = [task for task in done if task is not http or not server.should_exit]
+    for task in crashed:
+        error = None if task.cancelled() else task.exception()
+        log.error("service.part_ended", part=task.get_name(), error=repr(error)[:300])
+    server.should_exit = True
+    await asyncio.wait([http], timeout=10)
+    return 1 if crashed else 0
+
+
+def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
+    """The HTTP side: the service's API, health and metrics."""
+    app = FastAPI(title=f"Oker {service.name}", version=version("oker-bus"), redoc_url=None)
+    app.state.verifier = verifier
+    app.include_router(service.api(bus))
+    app.include_router(ledger_api(bus, service.recount))
+    app.router.routes.extend(health_routes(bus.failing))
+    app.add_exception_handler(Refused, _problem)
+    return app
+
+
+async def _problem(request: Request, refused: Exception) -> JSONResponse:
+    """RFC 9457 problem details of a refusal."""
+    assert isinstance(refused, Refused)
+    body = {
+        "type": "about:blank",
+        "title": refused.reason.meaning,
+        "status": 422,
+        "detail": refused.detail,
+        "code": str(refused.reason),
+        "path": refused.path,
+    }
+    return JSONResponse(body, 422, media_type="application/problem+json")
+
+

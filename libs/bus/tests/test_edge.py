@@ -1,0 +1,124 @@
+"""What the edge promises about one message."""
+
+from typing import Any
+
+import pytest
+from nats.js.errors import BadRequestError
+from oker_bus import Event, Reason, Refused, RetryLater, Transaction, edge, store
+from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
+from oker_testkit.bus import TestBus
+from oker_testkit.migrations import differences
+from sqlmodel import select
+from test_traps import a_project, a_proposal
+
+
+class RoundNotOpen(RetryLater):
+    pass
+
+
+async def test_what_must_wait_comes_again_until_it_fits(bus: TestBus, heard: Any) -> None:
+    async def wait_twice(event: Event[Any], tx: Transaction) -> None:
+        if len(heard.events) < 3:
+            raise RoundNotOpen
+
+    heard.behave = wait_twice
+    await bus.publish(a_project())
+    await bus.settled()
+
+    assert len(heard.events) == 3
+    assert len(await bus.announced(CandidateListedV1)) == 1
+
+
+async def test_a_refused_message_leaves_no_trace_but_its_quarantine(bus: TestBus, heard: Any) -> None:
+    async def refuse(event: Event[Any], tx: Transaction) -> None:
+        raise Refused(Reason.PROPOSAL_REFERENCE_UNKNOWN, "$.fields_of_action[0]", "No such field.")
+
+    heard.behave = refuse
+    await bus.publish(a_project())
+    await bus.settled()
+
+    assert await bus.quarantined() == [("proposal_reference_unknown", "$.fields_of_action[0]")]
+    assert await bus.announced(CandidateListedV1) == []
+    assert [outcome for _, _, outcome in await bus.settlements()] == ["quarantined"]
+
+
+async def test_a_bug_is_buried_after_its_last_attempt(bus: TestBus, heard: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(edge, "BURY_FAILED_AFTER", 3)
+
+    async def fail(event: Event[Any], tx: Transaction) -> None:
+        raise ZeroDivisionError
+
+    heard.behave = fail
+    await bus.publish(a_project())
+    await bus.settled()
+
+    assert len(heard.events) == 3
+    assert await bus.quarantined() == [("handler_failed", "$")]
+
+
+async def test_an_older_version_is_heard_as_the_newest(bus: TestBus, heard: Any) -> None:
+    body = b'{"proposal": "alt", "title": "Alt", "field_of_action": "energie"}'
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x", "ce-type": "de.oker.project.proposed.v1"}
+    await bus.publish_raw("ingest.verkehr.project.proposed.v1", body, headers)
+    await bus.settled()
+
+    assert heard.events[0].data.fields_of_action == ["energie"]
+    assert heard.events[0].partner == "verkehr"
+
+
+async def test_a_claim_is_settled_where_the_company_s_stream_holds_it(bus: TestBus, sessions: Any) -> None:
+    await bus.publish(a_proposal(), partner="verkehr")
+    await bus.settled()
+
+    async with sessions() as session:
+        rows = (await session.exec(select(store.Settlement))).all()
+    assert [(row.stream, row.sequence, row.partner, row.outcome) for row in rows] == [
+        ("IN_verkehr", 1, "verkehr", "settled")
+    ]
+
+
+async def test_a_forged_origin_is_refused_by_the_broker(bus: TestBus) -> None:
+    """The header that names a sourced message's origin cannot come from a company."""
+    with pytest.raises(BadRequestError, match="source header"):
+        await bus.publish_raw("ingest.verkehr.project.x.v1", b"{}", {"Nats-Stream-Source": "IN_stadtwerke 9 > > x y"})
+
+
+async def test_a_type_that_differs_from_its_subject_is_quarantined(bus: TestBus) -> None:
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x", "ce-type": "de.oker.project.proposed.v2"}
+    await bus.publish_raw("ingest.verkehr.project.other.v1", b"{}", headers)
+    await bus.settled()
+
+    assert await bus.quarantined() == [("type_mismatch", "ce-type")]
+
+
+async def test_announcements_of_one_key_keep_their_order(bus: TestBus) -> None:
+    for number in range(30):
+        async with bus.bus.transaction() as tx:
+            title = f"{number}"
+            tx.announce(CandidateListedV1(project_id="a", title=title, fields_of_action=[], listed_at=tx.now))
+    await bus.settled()
+
+    assert [c.title for c in await bus.announced(CandidateListedV1)] == [f"{n}" for n in range(30)]
+
+
+async def test_a_repeated_attempt_announces_under_the_same_id(bus: TestBus, heard: Any) -> None:
+    seen: list[str] = []
+
+    async def note_and_fail_once(event: Event[Any], tx: Transaction) -> None:
+        listed = CandidateListedV1(project_id="b", title="b", fields_of_action=[], listed_at=tx.now)
+        seen.append(tx.announce(listed))
+        if len(seen) == 1:
+            raise ZeroDivisionError
+
+    heard.behave = note_and_fail_once
+    await bus.publish(a_project())
+    await bus.settled()
+
+    assert seen[0] == seen[1]
+    events = await bus.events(CandidateListedV1)
+    assert {event.causationid for event in events} == {heard.ids[0]}
+    assert len({event.id for event in events}) == 2
+
+
+async def test_the_tables_are_what_the_models_say(database_url: str) -> None:
+    assert await differences(database_url, store.metadata) == []

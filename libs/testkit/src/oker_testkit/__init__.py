@@ -1,0 +1,1 @@
+"""Real servers for tests and the demo. Never imported by shipped code."""

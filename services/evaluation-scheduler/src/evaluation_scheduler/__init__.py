@@ -1,0 +1,1 @@
+"""Lays out when the strategy is evaluated, and assesses the KPIs of projects."""

@@ -1,0 +1,68 @@
+"""Everything evaluation-scheduler hears."""
+
+import structlog
+
+from evaluation_scheduler import domain, store
+from evaluation_scheduler.domain import Kpi, Measured, Standing
+from oker_bus import Event, Router, Transaction, on
+from oker_contracts.evaluation.kpi_assessed_v1 import Evidence, KpiAssessedV1
+from oker_contracts.sensor.observations_recorded_v1 import Observation, ObservationsRecordedV1
+
+log = structlog.get_logger()
+router = Router("evaluation-scheduler")
+
+
+@on(router, ObservationsRecordedV1, consumer="evaluation-scheduler-assess-kpis")
+async def assess_kpis(event: Event[ObservationsRecordedV1], tx: Transaction) -> None:
+    """Assess the KPIs that these observations feed; announce those whose status changed."""
+    arrived = _by_datastream(event.data.observations)
+    for bound in await store.kpis_fed_by(tx.session, event.data.partner, arrived):
+        measured = arrived[bound.kpi.device, bound.kpi.property]
+        standing = domain.assess(bound.kpi, bound.standing, measured)
+        await store.add_values(tx.session, bound.kpi.kpi_id, domain.comparable(bound.kpi, measured))
+        await store.save_standing(tx.session, bound.kpi.kpi_id, standing)
+        if standing.status != bound.standing.status:
+            _announce(tx, bound.kpi, bound.standing, standing)
+        if standing.foreign_unit != bound.standing.foreign_unit:
+            log.warning("kpi.unit_differs", kpi_id=bound.kpi.kpi_id, heard=standing.foreign_unit)
+
+
+def _by_datastream(observations: list[Observation]) -> dict[tuple[str, str], list[Measured]]:
+    arrived: dict[tuple[str, str], list[Measured]] = {}
+    for seen in observations:
+        arrived.setdefault((seen.device, seen.property), []).append(_measured(seen))
+    return arrived
+
+
+def _measured(seen: Observation) -> Measured:
+    return Measured(
+        phenomenon_time=seen.phenomenon_time,
+        result_time=seen.result_time,
+        event_source=seen.event_source,
+        event_id=seen.event_id,
+        value=seen.value,
+        unit=seen.unit,
+    )
+
+
+def _announce(tx: Transaction, kpi: Kpi, before: Standing, after: Standing) -> None:
+    assert after.latest is not None
+    assert after.status is not None
+    tx.announce(
+        KpiAssessedV1(
+            kpi_id=kpi.kpi_id,
+            project_id=kpi.project_id,
+            title=kpi.title,
+            status=after.status,
+            previous_status=before.status,
+            value=after.latest.value,
+            unit=kpi.unit,
+            target=kpi.target,
+            direction=kpi.direction,
+            phenomenon_time=after.latest.phenomenon_time,
+            partner=kpi.partner,
+            evidence=Evidence(event_source=after.latest.event_source, event_id=after.latest.event_id),
+            assessed_at=tx.now,
+        )
+    )
+    log.info("kpi.assessed", kpi_id=kpi.kpi_id, status=after.status, previous_status=before.status)

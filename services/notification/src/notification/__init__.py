@@ -1,0 +1,1 @@
+"""Tells role holders by mail what was decided and which KPI changed."""

@@ -1,0 +1,15 @@
+"""The service, put together."""
+
+from oker_bus.service import Service
+from selection_scoring import api
+from selection_scoring.handlers import router
+from selection_scoring.settings import Settings
+
+SERVICE = Service(
+    name="selection-scoring",
+    package="selection_scoring",
+    settings=Settings,
+    router=router,
+    api=api.build,
+    background=(),
+)

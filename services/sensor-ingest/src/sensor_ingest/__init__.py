@@ -1,0 +1,1 @@
+"""sensor-ingest: takes readings from companies and keeps them."""

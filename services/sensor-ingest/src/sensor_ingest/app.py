@@ -1,0 +1,37 @@
+"""What sensor-ingest is made of."""
+
+from oker_bus import Bus
+from oker_bus.lane import Lane
+from oker_bus.lane import run as run_lane
+from oker_bus.partners import PartnersFile
+from oker_bus.router import Router
+from oker_bus.service import Service
+
+from sensor_ingest import api, gateway, handlers, store
+from sensor_ingest.settings import Settings
+
+CONSUMER = "sensor-ingest-claims"
+
+
+async def take_claims(bus: Bus, settings: Settings) -> None:
+    """Take all companies' sensor claims by the batch, for ever."""
+    partners = PartnersFile(settings.partners_file)
+    ingest = handlers.Ingest(bus.edge, partners)
+    lane = Lane(CONSUMER, handlers.prepare, ingest.write, ingest.give_up)
+    await run_lane(lane, bus.nats, partners, bus.watch)
+
+
+async def take_mqtt(bus: Bus, settings: Settings) -> None:
+    """Bring what companies' devices publish over MQTT to the companies' streams, for ever."""
+    await gateway.forward_all(bus.nats, PartnersFile(settings.partners_file))
+
+
+SERVICE = Service(
+    name="sensor-ingest",
+    package="sensor_ingest",
+    settings=Settings,
+    router=Router("sensor-ingest"),
+    api=api.build,
+    background=(take_claims, take_mqtt),
+    recount=store.recount,
+)
