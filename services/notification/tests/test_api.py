@@ -97,10 +97,11 @@ async def everything(bus: TestBus, without: str = "") -> str:
     """All rows of all tables and all messages of all streams, as one text."""
     seen = []
     async with bus.bus.sessions() as session:
-        tables = await session.exec(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        connection = await session.connection()
+        tables = await connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
         for table in tables.scalars():
             if table != without:
-                rows = await session.exec(text(f"SELECT to_jsonb(t) FROM {table} t"))  # noqa: S608
+                rows = await connection.execute(text(f"SELECT to_jsonb(t) FROM {table} t"))  # noqa: S608
                 seen += [json.dumps(row) for row in rows.scalars()]
     for stream in catalog().streams:
         seen += [f"{msg.headers} {msg.data}" async for msg in messages(bus.jetstream, stream)]

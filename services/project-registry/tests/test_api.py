@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from oker_contracts.project.catalogue_imported_v1 import CatalogueImportedV1
 from oker_contracts.project.proposal_received_v1 import ProposalReceivedV1
 from oker_contracts.project.registered_v1 import ProjectRegisteredV1
-from oker_testkit.bus import TestBus
+from oker_testkit.bus import TestBus, eventually
 
 ACCEPTANCE = "/proposals/verkehr-leihfahrraeder/acceptance"
 
@@ -103,6 +103,20 @@ async def test_one_project_is_shown(http: AsyncClient, token: Token) -> None:
     assert (await http.get("/projects/%00", headers=reader)).status_code == 422
 
 
+async def test_a_proposal_waits_for_the_catalogue(bus: TestBus, http: AsyncClient, token: Token) -> None:
+    await bus.publish(a_proposed_project(), partner="verkehr")
+
+    async def came_again() -> bool:
+        info = await bus.jetstream.consumer_info("IN_verkehr", "project-registry-claims")
+        return bool(info.num_redelivered)
+
+    await eventually(came_again, "delivered again")
+    assert await bus.announced(ProposalReceivedV1) == []
+    await import_catalogue(http, token)
+    await bus.settled()
+    assert len(await bus.announced(ProposalReceivedV1)) == 1
+
+
 @pytest.fixture
 async def proposed(bus: TestBus, http: AsyncClient, token: Token) -> ProposalReceivedV1:
     """A proposal of a company waits."""
@@ -116,12 +130,15 @@ async def proposed(bus: TestBus, http: AsyncClient, token: Token) -> ProposalRec
 async def test_an_accepted_proposal_is_registered_once(
     bus: TestBus, http: AsyncClient, token: Token, proposed: ProposalReceivedV1
 ) -> None:
+    """Also when several members of the unit accept it at the same moment."""
     body = {"officer": "officer-mobilitaet"}
-    answers = [await http.post(ACCEPTANCE, json=body, headers=token("u-1", "unit")) for _ in range(2)]
+    answers = await asyncio.gather(
+        *(http.post(ACCEPTANCE, json=body, headers=token(f"u-{number}", "unit")) for number in range(3))
+    )
     await bus.settled()
 
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert answers[0].json() == answers[1].json()
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert answers[0].json() == answers[1].json() == answers[2].json()
     (fact,) = [row for row in await bus.announced(ProjectRegisteredV1) if row.origin == "proposal"]
     assert (fact.project_id, fact.partner, fact.officer) == (
         proposed.project_id,

@@ -13,7 +13,7 @@ from project_registry import domain
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 slugs = st.from_regex(SLUG, fullmatch=True)
-ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+ASCII = {ord(sign): f"{plain}e" for sign, plain in zip("äöü", "aou", strict=True)} | {ord("ß"): "ss"}
 
 
 def test_table_3_has_35_projects_with_48_assignments_in_ten_fields() -> None:

@@ -1,5 +1,6 @@
 """Rounds over HTTP: opening, ballots, who may do what."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -71,6 +72,14 @@ async def test_the_same_round_again_changes_nothing(bus: TestBus, rounds: Rounds
 
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == first.json()
+    assert len(await bus.announced(RoundOpenedV1)) == 1
+
+
+async def test_two_openings_at_the_same_moment_are_one(bus: TestBus, rounds: Rounds) -> None:
+    answers = await asyncio.gather(*(rounds.open() for _ in range(4)))
+    await bus.settled()
+
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
     assert len(await bus.announced(RoundOpenedV1)) == 1
 
 

@@ -122,7 +122,7 @@ async def test_without_a_quorum_a_round_stays_open(
 
     status, said = await close(http, cdo)
     assert status == 409
-    assert said["detail"] == "1 members have scored every candidate, the quorum is 2."
+    assert said["detail"] == "Members who have scored every candidate: 1; the quorum is 2."
     await bus.settled()
     assert await bus.announced(DecisionTakenV1) == []
     await cast_all(http, token, ("board-1", "board-2"))

@@ -140,13 +140,10 @@ def test_a_tie_for_the_last_seat_goes_to_the_greater_buergernutzen() -> None:
         a_ballot("board-1", "handyparken", 4, 4, 3, 3),
         a_ballot("board-1", "stadtlexikon", 1, 1, 1, 1),
     ]
-    ranking = domain.rank(an_opened_round(), ballots)
+    rankings = [domain.rank(an_opened_round(title=f"Runde {number}"), ballots) for number in range(20)]
 
-    assert ranking[0].score == ranking[1].score
-    assert [(row.project_id, row.selected) for row in ranking[:2]] == [
-        ("handyparken", True),
-        ("bahnstadt", False),
-    ]
+    assert {ranking[0].score for ranking in rankings} == {ranking[1].score for ranking in rankings}
+    assert {row.project_id for ranking in rankings for row in ranking if row.selected} == {"handyparken"}
 
 
 def test_a_full_tie_goes_by_a_lot_that_another_frozen_round_draws_anew() -> None:

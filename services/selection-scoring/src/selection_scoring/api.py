@@ -10,7 +10,6 @@ import rfc8785
 import structlog
 from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from oker_bus import Bus, Reason, Refused, Transaction
 from oker_contracts.base import HolderId, Rational, Slug, Title
@@ -149,7 +148,7 @@ class Rounds:
         """Close a round, rank its candidates and announce the decision; a second closing shows the first."""
         async with self.bus.transaction() as tx:
             opened = _found(await store.lock_round(tx.session, round_id))
-            titles = await _titles(tx.session, opened.round)
+            titles = await store.titles(tx.session, opened.round.candidates)
             if known := await store.decision(tx.session, round_id):
                 return _decision_taken(opened, known, titles)
             ballots = await store.ballots(tx.session, round_id)
@@ -168,7 +167,7 @@ class Rounds:
             known = await store.decision(session, round_id)
             if known is None:
                 raise HTTPException(404, "The round is still open.")
-            return _decision_taken(opened, known, await _titles(session, opened.round))
+            return _decision_taken(opened, known, await store.titles(session, opened.round.candidates))
 
 
 async def _asked(tx: Transaction, body: AskedRound, known: domain.OpenedRound | None) -> domain.Round:
@@ -217,11 +216,6 @@ async def _open_round(tx: Transaction, round_id: str) -> domain.OpenedRound:
     return opened
 
 
-async def _titles(session: AsyncSession, round: domain.Round) -> dict[str, str]:
-    rows = await store.candidates(session, round.candidates)
-    return {candidate.project_id: candidate.title for candidate in rows}
-
-
 def _found(opened: domain.OpenedRound | None) -> domain.OpenedRound:
     if opened is None:
         raise HTTPException(404, "There is no round of this id.")
@@ -243,7 +237,7 @@ def _refuse(fault: domain.Fault | None) -> None:
 def _quorum_reached(round: domain.Round, ballots: Sequence[domain.Ballot]) -> None:
     complete = domain.complete_voters(round, ballots)
     if complete < round.quorum:
-        said = f"{complete} members have scored every candidate, the quorum is {round.quorum}."
+        said = f"Members who have scored every candidate: {complete}; the quorum is {round.quorum}."
         raise HTTPException(409, said)
 
 

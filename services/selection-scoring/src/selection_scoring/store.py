@@ -82,12 +82,16 @@ async def candidate(session: AsyncSession, project_id: str) -> Candidate | None:
     return _candidate(row) if row else None
 
 
-async def candidates(session: AsyncSession, project_ids: Collection[str] | None = None) -> list[Candidate]:
-    """Candidates by id: those named, or the whole pool."""
-    query = select(CandidateRow).order_by(CandidateRow.project_id)
-    if project_ids is not None:
-        query = query.where(col(CandidateRow.project_id).in_(project_ids))
-    return [_candidate(row) for row in await session.exec(query)]
+async def candidates(session: AsyncSession) -> list[Candidate]:
+    """The whole pool, by id."""
+    rows = await session.exec(select(CandidateRow).order_by(CandidateRow.project_id))
+    return [_candidate(row) for row in rows]
+
+
+async def titles(session: AsyncSession, project_ids: Collection[str]) -> dict[str, str]:
+    """The titles of these candidates."""
+    query = select(CandidateRow.project_id, CandidateRow.title)
+    return dict((await session.exec(query.where(col(CandidateRow.project_id).in_(project_ids)))).all())
 
 
 async def save_candidate(session: AsyncSession, candidate: Candidate) -> None:
