@@ -1,6 +1,7 @@
 """From bytes to a validated event of the newest version, with the path of what is wrong."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ _BY_ERROR = {
     "less_than_equal": Reason.NUMBER_OUT_OF_RANGE,
     "recursion_loop": Reason.JSON_TOO_DEEP,
 }
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Reader:
         """
         found = self.catalog.find(type)
         if found is None and self.catalog.has_other_version(type):
-            raise Refused(Reason.VERSION_UNKNOWN, path, f"{type[:120]} is not in the catalog in this version.")
+            raise Refused(Reason.VERSION_UNKNOWN, path, f"The catalog has other versions of {type[:120]}.")
         if found is None:
             raise Refused(Reason.TYPE_UNKNOWN, path, f"{type[:120]} is not in the catalog.")
         return found
@@ -51,13 +53,13 @@ class Reader:
         Raises:
             Refused: with code and JSON path.
         """
-        entry = self.entry(envelope.type)
+        said = self.data(self.entry(envelope.type), envelope.data)
         return Event(
             id=envelope.id,
             source=envelope.source,
-            type=entry.newest,
+            type=said.TYPE,
             time=envelope.time or at,
-            data=self.data(entry, envelope.data),
+            data=said,
             partner=partner,
             correlationid=envelope.correlationid,
             causationid=envelope.causationid,
@@ -86,23 +88,52 @@ def validate(model: type[Contract], body: bytes) -> Contract:
         Refused: with code and JSON path.
     """
     try:
-        return model.model_validate_json(body)
+        said = model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        if "recursion" in first["msg"]:
-            raise Refused(Reason.JSON_TOO_DEEP)
+        raise refusals(error, body)[0] from None
+    if b"NaN" in body or b"Infinity" in body:
+        read_json(body)  # Pydantic lets these words pass in fields that nobody reads
+    return said
+
+
+def refusals(error: ValidationError, body: bytes) -> list[Refused]:
+    """All that Pydantic found in ``body``, each as code and path."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return [_broken(body, found[0]["msg"])]
+    return [Refused(_reason(row["type"]), json_path(row["loc"]), row["msg"][:200]) for row in found]
+
+
+def _broken(body: bytes, message: str) -> Refused:
+    if "recursion" in message:
+        return Refused(Reason.JSON_TOO_DEEP)
+    try:
         read_json(body)
-        raise Refused(Reason.JSON_BROKEN, "$", first["msg"][:200])
-    kind = first["type"]
-    wrong_type = kind.endswith(("_type", "_parsing")) and kind not in _BY_ERROR
-    reason = _BY_ERROR.get(kind, Reason.FIELD_TYPE_WRONG if wrong_type else Reason.FIELD_VALUE_INVALID)
-    raise Refused(reason, json_path(first["loc"]), first["msg"][:200])
+    except Refused as refused:
+        return refused
+    return Refused(Reason.JSON_BROKEN, "$", message[:200])
+
+
+def _reason(kind: str) -> Reason:
+    wrong = Reason.FIELD_TYPE_WRONG if kind.endswith("_type") else Reason.FIELD_VALUE_INVALID
+    return _BY_ERROR.get(kind, wrong)
 
 
 def json_path(loc: tuple[int | str, ...]) -> str:
-    """A Pydantic location as a JSON path: ``("results", 0, "value")`` becomes ``$.results[0].value``."""
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+    """A Pydantic location as a JSON path (RFC 9535): ``("results", 0)`` becomes ``$.results[0]``.
+
+    Names that are no plain words stand in quotes; Pydantic's mark for the key of a mapping is left out.
+    """
+    return "$" + "".join(_step(step) for step in loc if step != "[key]")
+
+
+def _step(step: int | str) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    if _WORD.fullmatch(step):
+        return f".{step}"
+    quoted = json.dumps(step[:80], ensure_ascii=False)[1:-1].replace('\\"', '"').replace("'", "\\'")
+    return f"['{quoted}']"
 
 
 def reader() -> Reader:

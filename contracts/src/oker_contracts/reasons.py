@@ -23,13 +23,19 @@ class Reason(StrEnum):
     ENCODING_INVALID = "encoding_invalid", "The body is not UTF-8."
     JSON_BROKEN = "json_broken", "The body is not JSON (RFC 8259)."
     JSON_TOO_DEEP = "json_too_deep", "The JSON is nested too deeply."
-    CONTENT_TYPE_UNSUPPORTED = "content_type_unsupported", "Send application/json or application/cloudevents+json."
+    CONTENT_TYPE_UNSUPPORTED = (
+        "content_type_unsupported",
+        "Send application/json or application/cloudevents+json.",
+    )
     ATTRIBUTE_MISSING = "attribute_missing", "A required CloudEvents attribute is missing."
     ATTRIBUTE_INVALID = "attribute_invalid", "A CloudEvents attribute has no valid value."
     SPECVERSION_UNSUPPORTED = "specversion_unsupported", "Only CloudEvents 1.0 is spoken here."
     TYPE_UNKNOWN = "type_unknown", "No event of this type is in the catalog."
     VERSION_UNKNOWN = "version_unknown", "The event exists, but not in this version."
-    TYPE_NOT_CLAIMABLE = "type_not_claimable", "The type is a fact of the platform; companies may only send claims."
+    TYPE_NOT_CLAIMABLE = (
+        "type_not_claimable",
+        "The type is a fact of the platform; companies may only send claims.",
+    )
     TYPE_MISMATCH = "type_mismatch", "The CloudEvents type differs from the subject it was published on."
     # The data
     FIELD_MISSING = "field_missing", "A required field is missing."
@@ -45,14 +51,23 @@ class Reason(StrEnum):
     TIME_TOO_OLD = "time_too_old", "The phenomenon time lies before the year 2000; check the device's clock."
     DATASET_UNKNOWN = "dataset_unknown", "The company has no dataset of this name."
     TOPIC_UNMAPPED = "topic_unmapped", "No intake is mapped to this MQTT topic."
-    DIALECT_FOREIGN = "dialect_foreign", "The message is of a network server or version that is not read here."
+    DIALECT_FOREIGN = (
+        "dialect_foreign",
+        "The message is of a network server or version that is not read here.",
+    )
     PAYLOAD_UNDECODABLE = "payload_undecodable", "The device's codec cannot read these bytes."
     CODEC_MISSING = "codec_missing", "The device sends raw bytes and has no codec."
     TOPIC_MISMATCH = "topic_mismatch", "The topic names another device than the message."
     # Projects
-    PROPOSAL_REFERENCE_UNKNOWN = "proposal_reference_unknown", "A field of action or goal is not in the catalogue."
+    PROPOSAL_REFERENCE_UNKNOWN = (
+        "proposal_reference_unknown",
+        "A field of action or goal is not in the catalogue.",
+    )
     # The platform
-    HANDLER_FAILED = "handler_failed", "The service failed on this message again and again: a bug, its owner is told."
+    HANDLER_FAILED = (
+        "handler_failed",
+        "The service failed on this message again and again: a bug, its owner is told.",
+    )
     WAITED_TOO_LONG = "waited_too_long", "What the message waits for did not come in time."
 
 

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from oker_contracts.base import Contract, Slug, Text, Title
 
 
@@ -14,4 +16,4 @@ class ProjectProposedV1(Contract):
     title: Title
     summary: Text = ""
     field_of_action: Slug
-    goals: list[Slug] = []
+    goals: list[Slug] = Field(default=[])

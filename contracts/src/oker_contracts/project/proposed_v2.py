@@ -16,7 +16,7 @@ class ProjectProposedV2(Contract):
     title: Title
     summary: Text = ""
     fields_of_action: Annotated[list[Slug], Field(min_length=1, max_length=10)]
-    goals: Annotated[list[Slug], Field(max_length=9)] = []
+    goals: list[Slug] = Field(default=[], max_length=9)
 
 
 def upcast_v1(data: dict[str, Any]) -> dict[str, Any]:

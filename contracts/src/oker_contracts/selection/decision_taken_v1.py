@@ -28,7 +28,7 @@ class DecisionTakenV1(Contract):
     title: Title
     frozen_sha256: Sha256
     ballots_sha256: Sha256 = Field(
-        description="SHA-256 of the canonical JSON (RFC 8785) of the counted ballots, sorted by voter and project."
+        description="SHA-256 of the canonical JSON (RFC 8785) of the counted ballots, by voter and project."
     )
     ranking: list[RankedProject]
     decided_by: HolderId

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from oker_contracts.base import Contract, DeviceId, Part, PropertyName, Slug, Title, Unit
 
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
 Codec = Literal["none", "cayenne_lpp"]
 """How the raw bytes of the device's LoRaWAN uplinks are read; ``none`` for devices that report numbers."""
 
@@ -27,7 +29,7 @@ class DeviceDeclaredV1(Contract):
     device: DeviceId
     name: Title
     codec: Codec = "none"
-    location: tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]] | None = (
-        Field(default=None, description="Longitude and latitude in degrees, WGS 84, as in a GeoJSON point.")
+    location: tuple[Longitude, Latitude] | None = Field(
+        default=None, description="Longitude and latitude in degrees, WGS 84, as in a GeoJSON point."
     )
     datastreams: Annotated[list[DeclaredDatastream], Field(min_length=1, max_length=64)]

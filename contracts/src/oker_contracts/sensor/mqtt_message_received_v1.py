@@ -1,4 +1,4 @@
-"""A device or network server of a company published over MQTT (claim, spoken by the platform's MQTT gateway)."""
+"""A company's device or network server published over MQTT (claim, spoken by the platform's gateway)."""
 
 from typing import Annotated, ClassVar
 

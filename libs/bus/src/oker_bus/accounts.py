@@ -94,9 +94,10 @@ def _company(partners: Partners, slug: str, hashed: Mapping[str, str]) -> dict[s
         "publish": ["events.>", *(_as_seen_by_company(s) for s in _feed_subjects(slug))],
         "subscribe": ["_INBOX.>"],
     }
+    # nats-server acknowledges a denied MQTT publish and drops it, so only what belongs to the server is denied.
     devices_may = {
-        "publish": {"deny": ["events.>", "oker.>", "$JS.>", "$MQTT.>", "_INBOX.>"]},
-        "subscribe": {"deny": ["events.>", "oker.>", "$JS.>", "_INBOX.>"]},
+        "publish": {"deny": ["$OKER.>", "$JS.>", "$MQTT.>", "_INBOX.>"]},
+        "subscribe": {"deny": ["events.>", "$OKER.>", "$JS.>", "_INBOX.>"]},
     }
     return {
         "jetstream": COMPANY_JETSTREAM,
@@ -119,8 +120,8 @@ def _feed_subjects(slug: str) -> dict[str, str]:
 
 
 def _as_seen_by_company(subject: str) -> str:
-    """The JetStream API prefix of a company's client is ``oker.API``; acknowledgements keep their subject."""
-    return subject.replace("$JS.API.", "oker.API.", 1)
+    """The JetStream API prefix of a company's client is ``$OKER.API``; acknowledgements keep their subject."""
+    return subject.replace("$JS.API.", "$OKER.API.", 1)
 
 
 def _service_may(service: str) -> dict[str, Any]:

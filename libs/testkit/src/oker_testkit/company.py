@@ -90,7 +90,7 @@ class Company:
         """Take up to ``count`` batches of observations from the company's durable, and acknowledge them."""
         connection = await self.connect()
         try:
-            js = connection.jetstream(prefix="oker.API")
+            js = connection.jetstream(prefix="$OKER.API")
             subscription = await js.pull_subscribe_bind(consumer=feed(self.slug), stream="SENSOR")
             messages = await subscription.fetch(count, timeout=seconds)
             for msg in messages:

@@ -3,6 +3,7 @@
 State lives in one folder: data of the servers, secrets, logs, mails. A second start finds it again.
 """
 
+import asyncio
 import json
 import os
 import secrets
@@ -272,8 +273,6 @@ class Stack:
                 await self._ready(http, name)
 
     async def _ready(self, http: httpx.AsyncClient, name: str) -> None:
-        import asyncio
-
         deadline, said = time.monotonic() + READY_SECONDS, "nothing yet"
         while time.monotonic() < deadline:
             if self.processes[name].poll() is not None:
@@ -319,6 +318,11 @@ class Stack:
         if self.postgres:
             self.postgres.stop()
         (self.folder / "running.json").unlink(missing_ok=True)
+
+
+def new_test_stack(folder: Path) -> Stack:
+    """A stack for tests: its own folder, free ports, and no words."""
+    return Stack(folder, Ports.free(), tell=lambda _line: None)
 
 
 def stop_running(folder: Path) -> list[str]:
