@@ -32,13 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("overlays", nargs="*", type=Path, help="folders; by default all of k8s/overlays")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "manifests")
     asked = parser.parse_args(argv)
-    overlays = asked.overlays or sorted(
-        path.parent for path in ROOT.glob("k8s/overlays/*/kustomization.yaml")
-    )
+    overlays = asked.overlays or sorted(path.parent for path in ROOT.glob("k8s/overlays/*/kustomization.yaml"))
     asked.out.mkdir(parents=True, exist_ok=True)
-    wrong = [
-        problem for overlay in overlays for problem in check(overlay, asked.out / f"{overlay.name}.yaml")
-    ]
+    wrong = [problem for overlay in overlays for problem in check(overlay, asked.out / f"{overlay.name}.yaml")]
     for problem in wrong:
         print(problem, file=sys.stderr)
     return 1 if wrong or not overlays else 0
@@ -91,11 +87,7 @@ def kubectl() -> str:
 
 def problems(document: Any) -> Iterator[str]:
     """What is wrong with one document: the path, then why."""
-    if (
-        not isinstance(document, dict)
-        or not isinstance(document.get("apiVersion"), str)
-        or "kind" not in document
-    ):
+    if not isinstance(document, dict) or not isinstance(document.get("apiVersion"), str) or "kind" not in document:
         yield "$: not a Kubernetes object (apiVersion, kind)"
         return
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from oker_testkit.stack import Stack, new_test_stack
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from oker_bus.accounts import services
 from oker_contracts import catalog
 from oker_contracts.project.proposed_v2 import ProjectProposedV2
@@ -113,7 +114,12 @@ class Flow:
             return any(row["project_id"] == self.project for row in pool)
 
         await self.eventually(listed, "the candidate is listed")
-        kpi = {"project_id": self.project, "title": self.run, "partner": "verkehr", "device": self.device}
+        kpi: dict[str, Any] = {
+            "project_id": self.project,
+            "title": self.run,
+            "partner": "verkehr",
+            "device": self.device,
+        }
         kpi |= {"property": "visitors_1", "unit": "1", "target": 10.0, "direction": "at_least"}
         await self.ask("evaluation-scheduler", "PUT", f"/kpis/kpi-{self.run}", "cdo-1", "cdo", json=kpi)
         result = ReportedResult(property="visitors_1", value=1, unit="1")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from oker_testkit.stack import Stack
 from oker_testkit.story import BOARD, DEV_EUI, Story, Told
 
@@ -93,7 +94,10 @@ def test_the_decision_is_mailed_to_cdo_and_board_and_the_kpi_to_cdo_and_officer(
     assert sorted(str(mail["To"]) for mail in decision) == sorted(
         f"{holder}@braunschweig.example" for holder in ["cdo-1", *BOARD]
     )
-    assert sorted(str(mail["To"]) for mail in kpi) == ["cdo-1@braunschweig.example", "officer-66@braunschweig.example"]
+    assert sorted(str(mail["To"]) for mail in kpi) == [
+        "cdo-1@braunschweig.example",
+        "officer-66@braunschweig.example",
+    ]
     assert len({mail["Message-ID"] for mail in told.mails}) == len(told.mails)
 
 

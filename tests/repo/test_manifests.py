@@ -47,9 +47,7 @@ def of_kind(documents: list[Document], kind: str) -> dict[str, Document]:
 
 def pods(documents: list[Document]) -> dict[str, Document]:
     """The pod of each Deployment."""
-    return {
-        name: deployment["spec"]["template"] for name, deployment in of_kind(documents, "Deployment").items()
-    }
+    return {name: deployment["spec"]["template"] for name, deployment in of_kind(documents, "Deployment").items()}
 
 
 def containers(documents: list[Document]) -> Iterator[tuple[str, Document]]:
@@ -155,9 +153,7 @@ def test_every_setting_a_service_needs_is_given_except_its_secrets(documents: li
         service = name.partition("/")[0]
         given = config["data"] | {variable["name"]: variable["value"] for variable in container["env"]}
         fields = import_module(f"{service.replace('-', '_')}.settings").Settings.model_fields
-        secret = {
-            f"OKER_{key.upper()}" for key, field in fields.items() if SecretStr in _types(field.annotation)
-        }
+        secret = {f"OKER_{key.upper()}" for key, field in fields.items() if SecretStr in _types(field.annotation)}
         needed = {f"OKER_{key.upper()}" for key, field in fields.items() if field.is_required()}
         assert needed - secret <= given.keys(), service
         assert not secret & given.keys(), service
@@ -168,9 +164,7 @@ def _types(annotation: Any) -> tuple[Any, ...]:
     return getattr(annotation, "__args__", (annotation,))
 
 
-def test_no_secret_stands_in_a_manifest(
-    run: tuple[Any, Path], overlay: str, documents: list[Document]
-) -> None:
+def test_no_secret_stands_in_a_manifest(run: tuple[Any, Path], overlay: str, documents: list[Document]) -> None:
     text = (run[1] / f"{overlay}.yaml").read_text()
 
     assert of_kind(documents, "Secret") == {}
@@ -196,19 +190,13 @@ def test_services_reach_their_neighbours_only_and_the_world_is_for_notification(
     policies = {name: policy["spec"] for name, policy in of_kind(documents, "NetworkPolicy").items()}
 
     assert policies["deny-all"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    anywhere = [
-        name for name, spec in policies.items() for rule in spec.get("egress", []) if "to" not in rule
-    ]
+    anywhere = [name for name, spec in policies.items() for rule in spec.get("egress", []) if "to" not in rule]
     assert anywhere == ["notification"]
-    assert policies["notification"]["podSelector"]["matchLabels"] == {
-        "app.kubernetes.io/name": "notification"
-    }
+    assert policies["notification"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "notification"}
     assert all("from" in rule for spec in policies.values() for rule in spec.get("ingress", []))
 
 
-@pytest.mark.parametrize(
-    ("overlay", "count"), [("dev", 1), ("staging", 1), ("production", 2)], indirect=["overlay"]
-)
+@pytest.mark.parametrize(("overlay", "count"), [("dev", 1), ("staging", 1), ("production", 2)], indirect=["overlay"])
 def test_production_has_two_of_each(documents: list[Document], count: int) -> None:
     assert {d["spec"].get("replicas", 1) for d in of_kind(documents, "Deployment").values()} == {count}
 

@@ -11,6 +11,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
+from paho.mqtt.enums import CallbackAPIVersion
+
 from oker_bus.accounts import services, users
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1
 from oker_testkit.bus import eventually
@@ -63,7 +65,9 @@ async def test_a_company_cannot_publish_beside_its_own_events(
 
 
 @pytest.mark.parametrize(("company", "other"), BOTH)
-@pytest.mark.parametrize("subject", [">", "ingest.>", "events.>", "sensor.>", "$JS.>", "_INBOX_sensor-ingest.>", "$MQTT.>"])
+@pytest.mark.parametrize(
+    "subject", [">", "ingest.>", "events.>", "sensor.>", "$JS.>", "_INBOX_sensor-ingest.>", "$MQTT.>"]
+)
 async def test_a_company_cannot_listen_beside_its_inbox(stack: Stack, company: str, other: str, subject: str) -> None:
     said, note = complaints()
     connection = await stack.connect(company, error_cb=note)
@@ -126,7 +130,7 @@ async def test_a_device_user_cannot_use_the_nats_port(stack: Stack) -> None:
 
 
 def mqtt_client(stack: Stack, user: str, password: str) -> mqtt.Client:
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"matrix-{user}")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"matrix-{user}")
     client.username_pw_set(user, password)
     client.connect("127.0.0.1", stack.ports.mqtt)
     client.loop_start()
@@ -172,7 +176,7 @@ def test_mqtt_devices_hear_nothing_of_the_other_company(stack: Stack, company: s
 @pytest.mark.parametrize(("company", "other"), BOTH)
 def test_mqtt_with_the_other_s_user_needs_the_other_s_password(stack: Stack, company: str, other: str) -> None:
     codes: list[Any] = []
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="matrix-thief")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="matrix-thief")
     client.username_pw_set(f"{other}-devices", stack.password(f"{company}-devices"))
     client.on_connect = lambda _c, _d, _f, code, _p: codes.append(code)
     client.connect("127.0.0.1", stack.ports.mqtt)
@@ -214,7 +218,11 @@ async def test_a_service_holds_no_right_to_create_or_delete(stack: Stack) -> Non
         said, note = complaints()
         connection = await stack.connect(name, error_cb=note, inbox_prefix=f"_INBOX_{name}")
         try:
-            for subject in ("$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.SENSOR", "$JS.API.CONSUMER.CREATE.SENSOR"):
+            for subject in (
+                "$JS.API.STREAM.CREATE.X",
+                "$JS.API.STREAM.DELETE.SENSOR",
+                "$JS.API.CONSUMER.CREATE.SENSOR",
+            ):
                 await connection.publish(subject, b"{}")
             await connection.flush()
             await connection.flush()

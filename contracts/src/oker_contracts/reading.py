@@ -101,7 +101,7 @@ def refusals(error: ValidationError, body: bytes) -> list[Refused]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return [_broken(body, found[0]["msg"])]
-    return [Refused(_reason(row["type"]), json_path(row["loc"]), row["msg"][:200]) for row in found]
+    return [Refused(reason_of(row["type"]), json_path(row["loc"]), row["msg"][:200]) for row in found]
 
 
 def _broken(body: bytes, message: str) -> Refused:
@@ -114,7 +114,8 @@ def _broken(body: bytes, message: str) -> Refused:
     return Refused(Reason.JSON_BROKEN, "$", message[:200])
 
 
-def _reason(kind: str) -> Reason:
+def reason_of(kind: str) -> Reason:
+    """The code of a kind of Pydantic error, for example ``missing``."""
     wrong = Reason.FIELD_TYPE_WRONG if kind.endswith("_type") else Reason.FIELD_VALUE_INVALID
     return _BY_ERROR.get(kind, wrong)
 

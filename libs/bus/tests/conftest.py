@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter
+
 from oker_bus import Bus, Event, Router, Transaction, on
 from oker_bus.service import Service
 from oker_bus.settings import ClaimsSettings

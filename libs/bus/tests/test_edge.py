@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 from nats.js.errors import BadRequestError
+from sqlmodel import select
+from test_traps import a_project, a_proposal
+
 from oker_bus import Event, Reason, Refused, RetryLater, Transaction, edge, store
 from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
 from oker_testkit.bus import TestBus
 from oker_testkit.migrations import differences
-from sqlmodel import select
-from test_traps import a_project, a_proposal
 
 
 class RoundNotOpen(RetryLater):
@@ -58,7 +59,12 @@ async def test_a_bug_is_buried_after_its_last_attempt(bus: TestBus, heard: Any, 
 
 async def test_an_older_version_is_heard_as_the_newest(bus: TestBus, heard: Any) -> None:
     body = b'{"proposal": "alt", "title": "Alt", "field_of_action": "energie"}'
-    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x", "ce-type": "de.oker.project.proposed.v1"}
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "1",
+        "ce-source": "/x",
+        "ce-type": "de.oker.project.proposed.v1",
+    }
     await bus.publish_raw("ingest.verkehr.project.proposed.v1", body, headers)
     await bus.settled()
 
@@ -84,11 +90,29 @@ async def test_a_forged_origin_is_refused_by_the_broker(bus: TestBus) -> None:
 
 
 async def test_a_type_that_differs_from_its_subject_is_quarantined(bus: TestBus) -> None:
-    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x", "ce-type": "de.oker.project.proposed.v2"}
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "1",
+        "ce-source": "/x",
+        "ce-type": "de.oker.project.proposed.v2",
+    }
     await bus.publish_raw("ingest.verkehr.project.other.v1", b"{}", headers)
     await bus.settled()
 
     assert await bus.quarantined() == [("type_mismatch", "ce-type")]
+
+
+async def test_the_largest_message_with_the_longest_headers_still_gets_into_quarantine(bus: TestBus) -> None:
+    """The copy carries reason and path besides; it must fit, or the relay would stand still for ever."""
+    headers = {f"x-{number}": "y" * 3_000 for number in range(20)} | {"Oker-Reason": "forged"}
+    await bus.publish_raw("ingest.verkehr.project.x.v1", b"z" * 980_000, headers)
+    await bus.publish(a_project())
+    await bus.settled()
+
+    copy = await bus.jetstream.get_msg("QUARANTINE", seq=1)
+    assert (copy.headers["Oker-Reason"], len(copy.data)) == ("body_too_large", store.MAX_COPY)
+    assert copy.headers["Oker-Truncated"].startswith("980000 bytes")
+    assert await bus.announced(CandidateListedV1)
 
 
 async def test_announcements_of_one_key_keep_their_order(bus: TestBus) -> None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nats.js.errors import NotFoundError
+from sqlalchemy import text
+
 from oker_bus import Event, Transaction, open_bus, store, topology
 from oker_bus.bus import connection_options
 from oker_bus.settings import ServiceSettings
@@ -14,7 +16,6 @@ from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
 from oker_testkit.bus import TestBus, eventually
 from oker_testkit.plugin import PARTNERS, Servers
 from oker_testkit.servers import free_port, start_nats
-from sqlalchemy import text
 
 CONSUMER = "selection-scoring-list-candidates"
 
@@ -130,7 +131,9 @@ async def test_the_service_lives_through_a_restart_of_the_broker(
     """Trap 5: once the reconnect attempts are used up the pull loop spins without yielding."""
     port = free_port()
     config = tmp_path / "nats.conf"
-    config.write_text(f'port: {port}\nhost: 127.0.0.1\njetstream {{ store_dir: "{tmp_path}/js", max_file_store: 1TB }}\n')
+    config.write_text(
+        f'port: {port}\nhost: 127.0.0.1\njetstream {{ store_dir: "{tmp_path}/js", max_file_store: 1TB }}\n'
+    )
     server = start_nats(config, port, tmp_path / "nats.log", {})
     alone = settings.model_copy(update={"nats_url": server.url})
     assert connection_options(alone, "x")["max_reconnect_attempts"] == -1
@@ -167,7 +170,12 @@ async def test_an_undecodable_body_is_quarantined_with_its_bytes_and_harms_no_ne
     bus: TestBus, heard: Any
 ) -> None:
     """Trap 6: a body that cannot be decoded fails before any handler and is delivered for ever, or lost."""
-    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x", "ce-type": "de.oker.project.registered.v1"}
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "1",
+        "ce-source": "/x",
+        "ce-type": "de.oker.project.registered.v1",
+    }
     await bus.publish_raw("project.registered.v1.uvm", b'{"project_id": ', headers)
     await bus.publish(a_project("sirene"))
     await bus.settled()

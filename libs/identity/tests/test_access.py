@@ -55,20 +55,14 @@ async def test_the_wrong_role_is_told_which_are_needed(client: httpx.AsyncClient
 
 
 async def test_without_roles_every_valid_token_is_let_in(client: httpx.AsyncClient, bearer: Any) -> None:
-    answer = await client.get(
-        "/me", headers=bearer(Holder("gateway-1", frozenset({"partner"}), "stadtwerke"))
-    )
+    answer = await client.get("/me", headers=bearer(Holder("gateway-1", frozenset({"partner"}), "stadtwerke")))
 
     assert (answer.status_code, answer.json()) == (200, {"id": "gateway-1", "partner": "stadtwerke"})
 
 
-@pytest.mark.parametrize(
-    "headers", [{}, {"Authorization": "Basic Y2RvOmNkbw=="}, {"Authorization": "Bearer"}]
-)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic Y2RvOmNkbw=="}, {"Authorization": "Bearer"}])
 @pytest.mark.parametrize("path", ["/rounds", "/me"])
-async def test_without_a_token_nobody_is_let_in(
-    client: httpx.AsyncClient, path: str, headers: dict[str, str]
-) -> None:
+async def test_without_a_token_nobody_is_let_in(client: httpx.AsyncClient, path: str, headers: dict[str, str]) -> None:
     answer = await client.get(path, headers=headers)
 
     assert answer.status_code == 401
@@ -77,9 +71,7 @@ async def test_without_a_token_nobody_is_let_in(
 
 
 async def test_a_token_that_is_not_valid_is_told_why(client: httpx.AsyncClient, bearer: Any) -> None:
-    answer = await client.get(
-        "/me", headers=bearer(Holder("cdo-office", frozenset({"cdo"})), new_key("unheard-of"))
-    )
+    answer = await client.get("/me", headers=bearer(Holder("cdo-office", frozenset({"cdo"})), new_key("unheard-of")))
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="oker", error="invalid_token"'

@@ -85,9 +85,7 @@ def test_a_token_has_its_time(
 
 
 @pytest.mark.parametrize("skew", [timedelta(seconds=-25), timedelta(seconds=25)])
-def test_clocks_may_differ_a_little(
-    verifier: Verifier, key: dict[str, Any], now: datetime, skew: timedelta
-) -> None:
+def test_clocks_may_differ_a_little(verifier: Verifier, key: dict[str, Any], now: datetime, skew: timedelta) -> None:
     token = sign(key, CDO, now=now + skew, lifetime=timedelta(seconds=1))
 
     assert verifier.holder(token) == CDO
@@ -137,9 +135,7 @@ def test_the_public_key_is_no_shared_secret(verifier: Verifier, signed: Sign, ke
         assert refusal(verifier, forged) == "The token must be signed with EdDSA (Ed25519)."
 
 
-def test_another_key_of_the_same_name_does_not_open(
-    verifier: Verifier, key: dict[str, Any], now: datetime
-) -> None:
+def test_another_key_of_the_same_name_does_not_open(verifier: Verifier, key: dict[str, Any], now: datetime) -> None:
     stranger = new_key(key["kid"])
 
     token = sign(stranger, CDO, now=now, lifetime=timedelta(hours=1))
@@ -154,20 +150,14 @@ def test_an_unknown_key_is_refused(verifier: Verifier, signed: Sign, kid: str | 
     assert refusal(verifier, token) == "The token names no key (kid) that is known here."
 
 
-@pytest.mark.parametrize(
-    "header", [{"jwk": new_key("mine")}, {"jku": "https://example.org/keys"}, {"crit": ["b64"]}]
-)
-def test_a_token_cannot_bring_its_own_key_or_rules(
-    verifier: Verifier, signed: Sign, header: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("header", [{"jwk": new_key("mine")}, {"jku": "https://example.org/keys"}, {"crit": ["b64"]}])
+def test_a_token_cannot_bring_its_own_key_or_rules(verifier: Verifier, signed: Sign, header: dict[str, Any]) -> None:
     stranger = new_key("mine")
 
     assert refusal(verifier, signed({**header, "kid": stranger["kid"]}))
 
 
-def test_changing_any_part_breaks_the_signature(
-    verifier: Verifier, key: dict[str, Any], now: datetime
-) -> None:
+def test_changing_any_part_breaks_the_signature(verifier: Verifier, key: dict[str, Any], now: datetime) -> None:
     officer = Holder("officer-1", frozenset({"officer"}))
     header, payload, signature = sign(key, officer, now=now, lifetime=timedelta(hours=1)).split(".")
     claims = decode(payload)

@@ -123,9 +123,7 @@ def test_an_exception_is_logged_with_its_trace_and_without_its_secrets(run: Any)
 
 
 def test_a_warning_of_python_is_logged(run: Any) -> None:
-    [line] = run(
-        START + '    import warnings; warnings.warn("this goes away", DeprecationWarning, stacklevel=1)'
-    )
+    [line] = run(START + '    import warnings; warnings.warn("this goes away", DeprecationWarning, stacklevel=1)')
 
     assert line["event"] == "py.warnings"
     assert "this goes away" in line["message"]
@@ -145,9 +143,7 @@ def test_what_json_cannot_hold_is_logged_all_the_same(run: Any) -> None:
 
 
 def test_a_terminal_shows_colours_and_a_pipe_shows_json() -> None:
-    program = (
-        "from oker_telemetry import configure; import structlog; {}structlog.get_logger().info('a.b', c=1)"
-    )
+    program = "from oker_telemetry import configure; import structlog; {}structlog.get_logger().info('a.b', c=1)"
     terminal = "import sys; sys.stderr.isatty = lambda: True; configure('probe'); "
 
     shown = subprocess.run([sys.executable, "-c", program.format(terminal)], capture_output=True, check=True)

@@ -91,9 +91,7 @@ def test_a_receiver_that_is_gone_does_not_keep_the_process_alive(run: Any) -> No
 
 def test_a_receiver_that_never_answers_does_not_keep_the_process_alive(run: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        lines = run(
-            IMPATIENT.format(timeout=1) + WORK.format(endpoint=f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        )
+        lines = run(IMPATIENT.format(timeout=1) + WORK.format(endpoint=f"http://127.0.0.1:{deaf.getsockname()[1]}"))
 
     assert "telemetry.unsent" in [line["event"] for line in lines]
 

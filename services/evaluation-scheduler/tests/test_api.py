@@ -23,9 +23,7 @@ def cdo(token: Token) -> dict[str, str]:
     return token("m-1", "cdo")
 
 
-async def test_a_resolution_lays_out_the_calendar_once(
-    bus: TestBus, http: AsyncClient, cdo: dict[str, str]
-) -> None:
+async def test_a_resolution_lays_out_the_calendar_once(bus: TestBus, http: AsyncClient, cdo: dict[str, str]) -> None:
     first = await http.put("/resolutions/2020", json=RESOLVED, headers=cdo)
     again = await http.put("/resolutions/2020", json=RESOLVED, headers=cdo)
     await bus.settled()
@@ -77,7 +75,11 @@ async def test_calendar_programs_get_the_same_uids_again(http: AsyncClient, cdo:
     assert first.content == again.content
     assert first.headers["content-type"] == "text/calendar; charset=utf-8"
     events = icalendar.Calendar.from_ical(first.content).walk("VEVENT")
-    assert [event.decoded("dtstart") for event in events] == [date(2021, 2, 4), date(2022, 2, 4), date(2024, 2, 5)]
+    assert [event.decoded("dtstart") for event in events] == [
+        date(2021, 2, 4),
+        date(2022, 2, 4),
+        date(2024, 2, 5),
+    ]
     assert len({str(event["uid"]) for event in events}) == 3
     assert str(events[0]["summary"]) == "Evaluation der Organisationsstrukturen (2020)"
 

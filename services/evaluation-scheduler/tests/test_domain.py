@@ -52,9 +52,7 @@ def test_a_day_off_moves_to_the_next_working_day(day: date, expected: date) -> N
 
 
 @given(st.dates(date(2000, 1, 1), date(2049, 12, 31)), st.integers(1, 50))
-def test_every_due_date_is_a_working_day_within_a_week_of_the_anniversary(
-    resolved_on: date, years: int
-) -> None:
+def test_every_due_date_is_a_working_day_within_a_week_of_the_anniversary(resolved_on: date, years: int) -> None:
     for cycle in domain.lay_out("v", resolved_on, years, LOWER_SAXONY).cycles:
         after = int(cycle.cycle.rpartition("-")[2])
         exact = domain.anniversary(resolved_on, after)

@@ -117,9 +117,7 @@ async def test_one_batch_feeds_many_kpis_and_the_newest_decides(bus: TestBus, se
 
 
 @pytest.mark.parametrize("other", [{"partner": "stadtwerke"}, {"device": "counter-2"}, {"property": "noise"}])
-async def test_another_datastream_feeds_nothing(
-    bus: TestBus, sessions: Sessions, other: dict[str, str]
-) -> None:
+async def test_another_datastream_feeds_nothing(bus: TestBus, sessions: Sessions, other: dict[str, str]) -> None:
     await bind(sessions, a_kpi(**other))
 
     await bus.publish(recorded(an_observation(0, 90)))
@@ -127,6 +125,7 @@ async def test_another_datastream_feeds_nothing(
 
     assert await standing(sessions) == Standing()
     assert await bus.announced(KpiAssessedV1) == []
+    assert await bus.quarantined() == []
 
 
 async def test_a_value_in_another_unit_is_shown_and_not_compared(bus: TestBus, sessions: Sessions) -> None:

@@ -132,9 +132,7 @@ async def test_mails_are_shown_by_state(
         ("GET", "/mails"),
     ],
 )
-async def test_only_the_unit_may(
-    http: AsyncClient, token: Callable[..., Headers], method: str, path: str
-) -> None:
+async def test_only_the_unit_may(http: AsyncClient, token: Callable[..., Headers], method: str, path: str) -> None:
     body = a_recipient("cdo")
     assert (await http.request(method, path, json=body)).status_code == 401
     for role in ("cdo", "board", "officer", "auditor"):

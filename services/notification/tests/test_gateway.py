@@ -20,6 +20,10 @@ from oker_testkit.bus import TestBus
 
 Tell = Callable[..., Awaitable[None]]
 Mails = Callable[..., Awaitable[dict[str, Any]]]
+CUT_ALL_CONNECTIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 def words(message: EmailMessage) -> str:
@@ -74,15 +78,15 @@ async def test_a_kpi_arrives_with_project_value_target_and_time(
 
 async def test_a_hostile_title_adds_no_header(bus: TestBus, know: Tell, mail_server: MailServer) -> None:
     await know("m-1", "cdo")
-    title = "Runde\r\nBcc: thief@example.org\r\n\r\nHello\x00\u202e"
+    title = "=?utf-8?q?=0D=0ABcc:_thief=40example.org?= \u202eHello\u200b"
 
-    await bus.publish(a_decision(a_ranked_project(1, title="A\r\n.\r\nQUIT"), title=title))
+    await bus.publish(a_decision(a_ranked_project(1, title=". QUIT\u202e"), title=title))
     [(address, message)] = await mail_server.has(1)
 
     assert address == "m-1@braunschweig.example"
     assert message["Bcc"] is None
-    assert message["Subject"] == "Entscheidung: Runde Bcc: thief@example.org Hello"
-    assert "- Platz 1: A . QUIT (3,14 Punkte)" in words(message)
+    assert message["Subject"] == "Entscheidung: = ?utf-8?q?=0D=0ABcc:_thief=40example.org?= Hello"
+    assert "- Platz 1: . QUIT (3,14 Punkte)" in words(message)
 
 
 async def test_the_trail_leads_from_the_cause_to_the_sent_mail(
@@ -102,20 +106,22 @@ async def test_the_trail_leads_from_the_cause_to_the_sent_mail(
     assert message["Message-ID"] == f"<{queued.data.message_id}@mail.braunschweig.example>"
 
 
-async def test_a_mail_sent_again_has_the_same_message_id_and_one_announcement(
+async def test_a_commit_lost_after_the_250_sends_again_under_the_same_message_id(
     bus: TestBus, know: Tell, mail_server: MailServer, mails: Mails, sessions: Callable[[], Any]
 ) -> None:
     await know("m-1", "cdo")
+    mail_server.holds = True
     await bus.publish(a_decision())
-    await mails("sent")
 
-    async with sessions() as session, session.begin():  # as if our commit had been lost after the 250
-        await session.exec(text("UPDATE mail SET state = 'queued', attempts = 0"))
+    await mail_server.is_held()
+    async with sessions() as session:
+        await session.exec(text(CUT_ALL_CONNECTIONS))
+    mail_server.holds = False
     (_, first), (_, second) = await mail_server.has(2)
-    await mails("sent")
 
     assert first["Message-ID"] == second["Message-ID"]
     assert first.as_bytes() == second.as_bytes()
+    assert (await mails("sent"))["m-1"]["attempts"] == 1
     assert len(await bus.announced(MailSentV1)) == 1
 
 
@@ -181,6 +187,23 @@ async def test_an_erased_recipient_gets_nothing_anymore(
 
     assert address == "b-1@braunschweig.example"
     assert (await mails("sent", "recipient_erased"))["m-1"]["state"] == "recipient_erased"
+
+
+async def test_erasure_ends_a_mail_that_waits_for_long(
+    bus: TestBus, http: AsyncClient, unit: dict[str, str], know: Tell, mail_server: MailServer, mails: Mails
+) -> None:
+    mail_server.stop()
+    await know("m-1", "cdo")
+    await bus.publish(a_decision())
+    await mails("queued", attempts=1)
+    async with bus.bus.sessions() as session, session.begin():
+        connection = await session.connection()
+        await connection.execute(text("UPDATE mail SET next_attempt_at = next_attempt_at + interval '1 day'"))
+
+    await http.delete("/recipients/m-1", headers=unit)
+
+    [mail] = (await http.get("/mails", headers=unit)).json()
+    assert mail["state"] == "recipient_erased"
 
 
 async def test_a_recipient_erased_without_word_is_noticed_at_sending(

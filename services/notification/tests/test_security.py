@@ -14,32 +14,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from mail_server_notification import MailServer
+from mail_server_notification import MailServer, the_settings
 from pydantic import ValidationError
 
 from notification import domain, gateway
 from notification.domain import Reply
-from notification.settings import Settings
 from oker_testkit.servers import free_port
 
 ALEX = "m-1@braunschweig.example"
-
-
-def the_settings(port: int = 25, **said: Any) -> Settings:
-    common = ("nats_url", "nats_user", "nats_password", "database_url", "http_host", "identity_keys")
-    return Settings.model_validate(
-        {
-            **dict.fromkeys(common, ""),
-            "http_port": 0,
-            "smtp_host": "127.0.0.1",
-            "smtp_port": port,
-            "smtp_starttls": True,
-            "smtp_timeout": 5.0,
-            "mail_from": "oker@braunschweig.example",
-            "mail_domain": "mail.braunschweig.example",
-            **said,
-        }
-    )
 
 
 def a_message() -> EmailMessage:
@@ -63,9 +45,7 @@ def certificate(tmp_path: Path) -> Path:
     pem = serialization.Encoding.PEM
     plain = serialization.NoEncryption()
     path = tmp_path / "server.pem"
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem)
-    )
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem))
     return path
 
 

@@ -49,9 +49,7 @@ async def test_two_imports_at_the_same_moment_are_one(bus: TestBus, http: AsyncC
     assert len(await bus.announced(ProjectRegisteredV1)) == 35
 
 
-async def test_the_import_event_holds_fields_goals_and_projects(
-    bus: TestBus, http: AsyncClient, token: Token
-) -> None:
+async def test_the_import_event_holds_fields_goals_and_projects(bus: TestBus, http: AsyncClient, token: Token) -> None:
     await import_catalogue(http, token)
     await bus.settled()
 
@@ -151,9 +149,7 @@ async def test_an_accepted_proposal_is_registered_once(
 
 
 @pytest.mark.usefixtures("proposed")
-async def test_an_accepted_proposal_cannot_be_accepted_with_another_officer(
-    http: AsyncClient, token: Token
-) -> None:
+async def test_an_accepted_proposal_cannot_be_accepted_with_another_officer(http: AsyncClient, token: Token) -> None:
     headers = token("c-1", "cdo")
     await http.post(ACCEPTANCE, json={"officer": "officer-mobilitaet"}, headers=headers)
     answer = await http.post(ACCEPTANCE, json={"officer": "officer-energie"}, headers=headers)
@@ -193,12 +189,8 @@ async def test_nobody_gets_in_without_a_token(http: AsyncClient, method: str, pa
     assert (await http.request(method, path, json={"officer": "o-1"})).status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/catalogue"), ("POST", ACCEPTANCE), ("GET", "/proposals")]
-)
-async def test_an_officer_neither_imports_nor_accepts(
-    http: AsyncClient, token: Token, method: str, path: str
-) -> None:
+@pytest.mark.parametrize(("method", "path"), [("POST", "/catalogue"), ("POST", ACCEPTANCE), ("GET", "/proposals")])
+async def test_an_officer_neither_imports_nor_accepts(http: AsyncClient, token: Token, method: str, path: str) -> None:
     answer = await http.request(method, path, json={"officer": "o-1"}, headers=token("o-1", "officer"))
 
     assert answer.status_code == 403

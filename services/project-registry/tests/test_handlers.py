@@ -1,10 +1,13 @@
 """What project-registry does with what it hears."""
 
+import json
+
 import pytest
 from builders_project_registry import Token, a_proposed_project
 from httpx import AsyncClient
 
 from oker_bus.edge import Sessions
+from oker_contracts import Envelope
 from oker_contracts.project.proposal_received_v1 import ProposalReceivedV1
 from oker_contracts.project.proposed_v1 import ProjectProposedV1
 from oker_testkit.bus import TestBus
@@ -91,7 +94,9 @@ async def test_an_unknown_reference_is_quarantined_with_its_path(
 
 
 async def test_a_title_that_no_table_can_hold_is_quarantined_with_its_path(bus: TestBus) -> None:
-    await bus.publish(a_proposed_project(title="Rad\x00"), partner="verkehr")
+    envelope = Envelope("1", "/test", "de.oker.project.proposed.v2", None, b"")
+    body = a_proposed_project().model_dump() | {"title": "Rad\x00"}
+    await bus.publish_raw("ingest.verkehr.project.proposed.v2", json.dumps(body).encode(), envelope.headers())
     await bus.settled()
 
     assert await bus.quarantined() == [("field_value_invalid", "$.title")]

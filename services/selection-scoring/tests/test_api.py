@@ -126,9 +126,7 @@ async def test_weights_can_be_given_exactly(bus: TestBus, rounds: Rounds) -> Non
         ({"criteria": [{"criterion": "a", "title": "A", "weight": "1/2"}]}, "$.criteria"),
     ],
 )
-async def test_a_faulty_round_is_refused_with_its_path(
-    rounds: Rounds, said: dict[str, Any], path: str
-) -> None:
+async def test_a_faulty_round_is_refused_with_its_path(rounds: Rounds, said: dict[str, Any], path: str) -> None:
     answer = await rounds.open(**said)
 
     assert answer.status_code == 422
@@ -170,9 +168,7 @@ async def test_a_ballot_is_cast_and_announced(bus: TestBus, rounds: Rounds) -> N
     assert cast.frozen_sha256 == opened["frozen_sha256"]
 
 
-async def test_changed_scores_are_a_new_version_and_the_same_are_nothing(
-    bus: TestBus, rounds: Rounds
-) -> None:
+async def test_changed_scores_are_a_new_version_and_the_same_are_nothing(bus: TestBus, rounds: Rounds) -> None:
     await rounds.open()
     said = [scores(5, 4, 3, 2), scores(5, 4, 3, 2), scores(1, 4, 3, 2)]
     answers = [(await rounds.cast("board-1", "bahnstadt", row)).json() for row in said]

@@ -50,9 +50,7 @@ async def close(http: AsyncClient, headers: dict[str, str]) -> tuple[int, Any]:
 
 
 def recomputed(opened: RoundOpenedV1, ballots: list[BallotCastV1]) -> list[tuple[int, str, str, int, bool]]:
-    ranking = domain.recompute(
-        opened.model_dump(mode="json"), [ballot.model_dump(mode="json") for ballot in ballots]
-    )
+    ranking = domain.recompute(opened.model_dump(mode="json"), [ballot.model_dump(mode="json") for ballot in ballots])
     return [(row.rank, row.project_id, str(row.score), row.ballots, row.selected) for row in ranking]
 
 

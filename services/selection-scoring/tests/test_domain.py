@@ -148,9 +148,7 @@ def test_a_tie_for_the_last_seat_goes_to_the_greater_buergernutzen() -> None:
 
 def test_a_full_tie_goes_by_a_lot_that_another_frozen_round_draws_anew() -> None:
     ballots = [a_ballot("board-1", project, 3, 3, 3, 3) for project in POOL]
-    winners = {
-        domain.rank(an_opened_round(title=f"Runde {number}"), ballots)[0].project_id for number in range(30)
-    }
+    winners = {domain.rank(an_opened_round(title=f"Runde {number}"), ballots)[0].project_id for number in range(30)}
 
     assert winners == set(POOL)
 

@@ -39,9 +39,7 @@ def place(ranking: tuple[domain.Ranked, ...], project_id: str) -> int:
 
 
 @given(weights, ballot_boxes, st.randoms(use_true_random=False))
-def test_the_order_of_ballots_never_matters(
-    parts: list[int], box: dict[Cell, dict[str, int]], chance: Any
-) -> None:
+def test_the_order_of_ballots_never_matters(parts: list[int], box: dict[Cell, dict[str, int]], chance: Any) -> None:
     cast = ballots(box)
     shuffled = list(cast)
     chance.shuffle(shuffled)
@@ -65,9 +63,7 @@ def test_a_dominated_project_never_outranks_its_dominator(
 
 
 @given(weights, ballot_boxes)
-def test_ranks_follow_scores_and_seats_follow_ranks(
-    parts: list[int], box: dict[Cell, dict[str, int]]
-) -> None:
+def test_ranks_follow_scores_and_seats_follow_ranks(parts: list[int], box: dict[Cell, dict[str, int]]) -> None:
     ranking = domain.rank(opened(parts), ballots(box))
 
     assert sorted(row.project_id for row in ranking) == list(PROJECTS)

@@ -20,7 +20,12 @@ from oker_contracts import catalog
 PLATFORM = "PLATFORM"
 MQTT_STREAM = "$MQTT_msgs"
 MQTT_DURABLE = "oker-intake"
-COMPANY_JETSTREAM = {"max_memory": 64_000_000, "max_file": 4_000_000_000, "max_streams": 10, "max_consumers": 1000}
+COMPANY_JETSTREAM = {
+    "max_memory": 64_000_000,
+    "max_file": 4_000_000_000,
+    "max_streams": 10,
+    "max_consumers": 1000,
+}
 
 
 def users(partners: Partners) -> list[str]:
@@ -103,7 +108,10 @@ def _company(partners: Partners, slug: str, hashed: Mapping[str, str]) -> dict[s
         "jetstream": COMPANY_JETSTREAM,
         "users": [
             _user(slug, hashed, client_may),
-            {**_user(f"{slug}-devices", hashed, devices_may), "allowed_connection_types": ["MQTT", "MQTT_WS"]},
+            {
+                **_user(f"{slug}-devices", hashed, devices_may),
+                "allowed_connection_types": ["MQTT", "MQTT_WS"],
+            },
         ],
         "exports": exports,
         "imports": imports,
@@ -166,7 +174,7 @@ def _user(name: str, hashed: Mapping[str, str], permissions: dict[str, Any] | No
 
 
 def _hash(user: str, password: str) -> str:
-    """bcrypt with a salt derived from user and password: rendering again changes nothing, so a reload disturbs no one."""
+    """bcrypt with a salt derived from user and password: rendered again, a reload disturbs no one."""
     digest = hashlib.sha256(f"{user}\x00{password}".encode()).digest()[:16]
     alphabet = str.maketrans(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",

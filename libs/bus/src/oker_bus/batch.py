@@ -1,7 +1,8 @@
 """Settling by the batch, for the fast lane: the same rows as one by one, in a few statements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from oker_bus import store
 from oker_bus.edge import Delivery
@@ -20,10 +21,7 @@ class Ended:
 
 
 async def already_settled(tx: Transaction, deliveries: Sequence[Delivery]) -> dict[tuple[str, int], Outcome]:
-    """The outcomes of those messages of a batch that have ended before: redelivered, they change nothing.
-
-    Also of those that stand in the batch twice, by their first.
-    """
+    """The outcomes of those messages of a batch that have ended before: redelivered, they change nothing."""
     raw = await tx.raw()
     rows = await raw.fetch(
         "SELECT s.stream, s.sequence, s.outcome FROM settlement s "
@@ -34,6 +32,23 @@ async def already_settled(tx: Transaction, deliveries: Sequence[Delivery]) -> di
         [d.sequence for d in deliveries],
     )
     return {(row["stream"], row["sequence"]): row["outcome"] for row in rows}
+
+
+async def already_taken(tx: Transaction, consumer: str, keys: Collection[UUID]) -> set[UUID]:
+    """Those of these events that the durable has taken before."""
+    if not keys:
+        return set()
+    raw = await tx.raw()
+    found = "SELECT event_key FROM inbox WHERE consumer = $1 AND event_key = ANY($2::uuid[])"
+    return {row["event_key"] for row in await raw.fetch(found, consumer, list(keys))}
+
+
+async def save_taken(tx: Transaction, consumer: str, keys: Collection[UUID]) -> None:
+    """Claim these events for the durable; one taken meanwhile by another replica fails the transaction."""
+    if keys:
+        raw = await tx.raw()
+        taken = "INSERT INTO inbox (consumer, event_key) SELECT $1, unnest($2::uuid[])"
+        await raw.execute(taken, consumer, sorted(keys))
 
 
 async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:

@@ -2,20 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from oker_bus import store
+from oker_bus.connection import connect
 from oker_bus.edge import Delivery, Edge, Sessions
 from oker_bus.lane import Lane
 from oker_bus.lane import run as run_lane
@@ -79,7 +79,7 @@ async def open_bus(settings: ServiceSettings, router: Router, clock: Clock = wal
         )
         stack.push_async_callback(engine.dispose)
         options = connection_options(settings, router.service)
-        connection = await nats.connect(**options)
+        connection = await connect(options)
         stack.push_async_callback(_close, connection)
         bus = _assemble(engine, connection, router, clock)
         await _start(stack, bus, "relay", relay(settings.database_url.get_secret_value(), bus.jetstream))

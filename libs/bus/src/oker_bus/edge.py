@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from oker_bus import store
 from oker_bus.router import Heard, RetryLater
 from oker_bus.store import Counts, Outcome, Quarantined, Settled
-from oker_bus.transaction import Cause, Clock, Transaction
+from oker_bus.transaction import MAX_BODY, Cause, Clock, Transaction
 from oker_contracts import Contract, Envelope, Event, Reason, Refused, read_envelope, reader
 
 log = structlog.get_logger()
@@ -77,8 +77,12 @@ class Delivery:
         Raises:
             Refused: with the attribute that is wrong.
         """
+        if len(self.body) > MAX_BODY:
+            raise Refused(Reason.BODY_TOO_LARGE, "$", f"One event has {MAX_BODY} bytes at most.")
         envelope = read_envelope(self.headers, self.body)
-        reader().entry(envelope.type)
+        entry = reader().entry(envelope.type)
+        if self.partner and entry.kind != "claim":
+            raise Refused(Reason.TYPE_NOT_CLAIMABLE, "ce-type")
         said = envelope.type.removeprefix("de.oker.")
         spoken = self.subject.split(".", 2)[2] if self.partner else self.subject
         if spoken != said and not spoken.startswith(f"{said}."):
@@ -228,5 +232,3 @@ def span_links(deliveries: list[Delivery], most: int = 64) -> list[Link]:
             if context.is_valid:
                 links.append(Link(context))
     return links
-
-

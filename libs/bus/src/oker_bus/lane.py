@@ -53,7 +53,7 @@ async def run(lane: Lane[P], nats: Client, partners: PartnersFile, watch: Watch)
             messages = await _collect(lane, pulls.queue)
             if not messages:
                 continue
-            prepared = lane.prepare([Delivery.of(msg, lane.consumer) for msg in messages])
+            prepared = _prepared(lane, messages)
             if writing is not None:
                 await writing
             writing = asyncio.create_task(_finish(lane, prepared, messages))
@@ -136,8 +136,18 @@ async def _collect(lane: Lane[Any], queue: "asyncio.Queue[Msg]") -> list[Msg]:
     return messages
 
 
-async def _finish(lane: Lane[P], prepared: P, messages: list[Msg]) -> None:
+def _prepared(lane: Lane[P], messages: list[Msg]) -> P | Exception:
+    """What ``write`` needs; or why there is none, for then each message is tried alone."""
     try:
+        return lane.prepare([Delivery.of(msg, lane.consumer) for msg in messages])
+    except Exception as error:
+        return error
+
+
+async def _finish(lane: Lane[P], prepared: P | Exception, messages: list[Msg]) -> None:
+    try:
+        if isinstance(prepared, Exception):
+            raise prepared
         outcomes = await lane.write(prepared)
     except Exception as error:
         log.warning("lane.batch_failed", consumer=lane.consumer, messages=len(messages), error=type(error).__name__)

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from oker_identity import Holder, require
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from oker_bus.bus import Bus
 from oker_bus.store import run
+from oker_identity import Holder, require
 
 Recount = Callable[[AsyncSession], Awaitable[dict[str, dict[str, int]]]]
 SETTLEMENTS = """

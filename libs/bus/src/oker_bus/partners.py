@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import structlog
-from oker_contracts.base import Slug, Title
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from oker_contracts.base import Slug, Title
 
 log = structlog.get_logger()
 

@@ -38,8 +38,7 @@ async def _relay_on_one_connection(database_url: str, jetstream: JetStreamContex
     awake = asyncio.Event()
     try:
         await connection.add_listener(NOTIFY_CHANNEL, lambda *_: awake.set())
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-            await asyncio.sleep(SWEEP_SECONDS)
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         while True:
             awake.clear()
             while await publish_batch(connection, jetstream):
@@ -58,9 +57,7 @@ async def _wait(awake: asyncio.Event) -> None:
 
 async def publish_batch(connection: Any, jetstream: JetStreamContext) -> int:
     """Publish the oldest rows and delete them; returns how many. Stops at the first that fails."""
-    rows = await connection.fetch(
-        "SELECT id, subject, headers, body FROM outbox ORDER BY id LIMIT $1", BATCH
-    )
+    rows = await connection.fetch("SELECT id, subject, headers, body FROM outbox ORDER BY id LIMIT $1", BATCH)
     published = []
     try:
         for row in rows:
@@ -77,9 +74,7 @@ async def publish_row(jetstream: JetStreamContext, row: Any) -> None:
     pause = 0.2
     while True:
         try:
-            await jetstream.publish(
-                row["subject"], row["body"], headers=json.loads(row["headers"]), timeout=5.0
-            )
+            await jetstream.publish(row["subject"], row["body"], headers=json.loads(row["headers"]), timeout=5.0)
             return
         except Exception as error:  # the row must not be lost, whatever the broker says
             log.warning("relay.refused", subject=row["subject"], error=type(error).__name__, outbox_id=row["id"])

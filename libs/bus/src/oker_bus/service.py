@@ -2,18 +2,20 @@
 
 import argparse
 import asyncio
+import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from oker_identity import Verifier
-from oker_telemetry import configure, health_routes, shutdown
 from pydantic import ValidationError
 
 from oker_bus.bus import Bus, end, open_bus
@@ -21,7 +23,10 @@ from oker_bus.ledger import Recount, ledger_api
 from oker_bus.migrate import upgrade_now
 from oker_bus.router import Router
 from oker_bus.settings import ServiceSettings
-from oker_contracts import Refused
+from oker_contracts import Reason, Refused
+from oker_contracts.reading import json_path, reason_of
+from oker_identity import Verifier
+from oker_telemetry import configure, health_routes, shutdown
 
 log = structlog.get_logger()
 S = TypeVar("S", bound=ServiceSettings)
@@ -52,7 +57,10 @@ def main(service: Service[Any], argv: list[str] | None = None) -> None:
         wrong = ", ".join(f"OKER_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         sys.exit(f"{service.name}: settings are missing or wrong: {wrong}")
     configure(
-        service.name, log_format=settings.log_format, log_level=settings.log_level, otlp_endpoint=settings.otlp_endpoint
+        service.name,
+        log_format=settings.log_format,
+        log_level=settings.log_level,
+        otlp_endpoint=settings.otlp_endpoint,
     )
     if command == "migrate":
         upgrade_now(settings.database_url.get_secret_value(), service.package)
@@ -75,9 +83,14 @@ async def serve(service: Service[S], settings: S) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code: 1 if a part of the service crashed."""
     async with open_bus(settings, service.router) as bus:
         app = build_app(service, bus, Verifier.from_file(settings.identity_keys))
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
-                app, host=settings.http_host, port=settings.http_port, log_config=None, access_log=False, lifespan="off"
+                app,
+                host=settings.http_host,
+                port=settings.http_port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
             )
         )
         for task in service.background:
@@ -90,7 +103,18 @@ async def serve(service: Service[S], settings: S) -> int:
     return code
 
 
-async def _until_one_ends(server: uvicorn.Server, bus: Bus) -> int:
+class _Server(uvicorn.Server):
+    """uvicorn, but signals end the service in order; its own handler raises them again before the bus is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, partial(setattr, self, "should_exit", True))
+        yield
+
+
+async def _until_one_ends(server: _Server, bus: Bus) -> int:
     """The HTTP server ends by a signal; anything else that ends is a crash and takes the process with it."""
     http = asyncio.create_task(server.serve(), name="http")
     done, _ = await asyncio.wait([http, *bus.tasks.values()], return_when=asyncio.FIRST_COMPLETED)
@@ -110,13 +134,26 @@ def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
     app.include_router(service.api(bus))
     app.include_router(ledger_api(bus, service.recount))
     app.router.routes.extend(health_routes(bus.failing))
-    app.add_exception_handler(Refused, _problem)
+    app.add_exception_handler(Refused, _refusal)
+    app.add_exception_handler(RequestValidationError, _invalid)
     return app
 
 
-async def _problem(request: Request, refused: Exception) -> JSONResponse:
+async def _refusal(_: Request, error: Exception) -> JSONResponse:
+    return _problem(error) if isinstance(error, Refused) else _problem(Refused(Reason.HANDLER_FAILED))
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """What FastAPI finds wrong with a request, in the same words as everything else; its input is not repeated."""
+    nothing: dict[str, Any] = {"type": "", "loc": (), "msg": ""}
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else nothing
+    where, *path = first["loc"] or ("body",)
+    at = json_path(tuple(path)) if where == "body" else f"{where}.{'.'.join(map(str, path))}"
+    return _problem(Refused(reason_of(first["type"]), at, str(first["msg"])[:200]))
+
+
+def _problem(refused: Refused) -> JSONResponse:
     """RFC 9457 problem details of a refusal."""
-    assert isinstance(refused, Refused)
     body = {
         "type": "about:blank",
         "title": refused.reason.meaning,
@@ -126,5 +163,3 @@ async def _problem(request: Request, refused: Exception) -> JSONResponse:
         "path": refused.path,
     }
     return JSONResponse(body, 422, media_type="application/problem+json")
-
-

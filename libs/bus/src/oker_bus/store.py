@@ -1,19 +1,38 @@
 """The bus's own tables, in the database of each service: settlement, inbox, outbox, quarantine."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, CursorResult, DateTime, Executable, Identity, Index, LargeBinary, Text, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    CursorResult,
+    DateTime,
+    Executable,
+    Identity,
+    Index,
+    LargeBinary,
+    Text,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 Outcome = Literal["settled", "duplicate", "quarantined"]
 NOTIFY_CHANNEL = "oker_outbox"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.6.2)."""
+_CONTROLS = {code: " " for code in (*range(0x20), 0x7F)}
+MAX_COPY, MAX_COPIED_HEADERS = 800_000, 100_000
+"""Bytes of a body, and of its headers, in the copy for QUARANTINE; the broker's limit is 1 MiB for both."""
 
 
 class Base(SQLModel, registry=registry()):
@@ -35,7 +54,7 @@ class Settlement(Base, table=True):
     duplicate: int = 0
     corrected: int = 0
     quarantined: int = 0
-    settled_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    settled_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class Inbox(Base, table=True):
@@ -57,9 +76,7 @@ class Outbox(Base, table=True):
     subject: str = Field(sa_type=Text)
     headers: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
     body: bytes = Field(sa_type=LargeBinary)
-    created_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), server_default=func.now(), nullable=False)
-    )
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), server_default=func.now(), nullable=False))
 
 
 class Quarantine(Base, table=True):
@@ -81,7 +98,7 @@ class Quarantine(Base, table=True):
     contract: str | None = Field(default=None, sa_type=Text)
     headers: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
     body: bytes = Field(sa_type=LargeBinary)
-    quarantined_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    quarantined_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 metadata = Base.metadata
@@ -141,23 +158,39 @@ class Quarantined:
     event_id: str | None = None
 
     def outgoing(self, service: str) -> Outgoing:
-        """The copy for the stream QUARANTINE: the raw bytes, and the reason in its headers."""
+        """The copy for the stream QUARANTINE: the raw bytes, and the reason in its headers.
+
+        What the broker would refuse is left out or cut, or the relay would try for ever; all of it stands in the table.
+        """
         position = f"{self.stream}/{self.sequence}/{self.part}"
         subject = f"quarantine.{service}.{self.partner or '_'}"
         headers = {
-            **{name: value for name, value in self.headers.items() if not name.lower().startswith("nats-")},
+            **_publishable(self.headers),
             "Oker-Reason": self.reason,
             "Oker-Path": _ascii(self.path),
             "Oker-Detail": _ascii(self.detail),
-            "Oker-Contract": self.contract or "",
+            "Oker-Contract": _ascii(self.contract or ""),
             "Oker-Position": position,
             "Nats-Msg-Id": f"quarantine/{self.consumer}/{position}",
         }
-        return Outgoing(subject, subject, headers, self.body)
+        if len(self.body) > MAX_COPY:
+            headers["Oker-Truncated"] = f"{len(self.body)} bytes; all of them stand in the table of {service}"
+        return Outgoing(subject, subject, headers, self.body[:MAX_COPY])
+
+
+def _publishable(headers: dict[str, str]) -> dict[str, str]:
+    """Those of a stranger's headers that may be said again; names that the broker itself obeys are not."""
+    room = MAX_COPIED_HEADERS
+    kept = {}
+    for name, value in headers.items():
+        room -= len(name) + len(value.encode())
+        if _HEADER_NAME.fullmatch(name) and not name.lower().startswith(("nats-", "oker-")) and room > 0:
+            kept[name] = _ascii(value)
+    return kept
 
 
 def _ascii(value: str) -> str:
-    return value.encode("ascii", "backslashreplace").decode().replace("\r", " ").replace("\n", " ")
+    return value.encode("ascii", "backslashreplace").decode().translate(_CONTROLS)
 
 
 async def run(session: AsyncSession, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
@@ -168,7 +201,7 @@ async def run(session: AsyncSession, statement: Executable, parameters: Any = No
 async def settle(session: AsyncSession, settled: Settled) -> bool:
     """Write the end of a message; ``False`` if it had ended before, and nothing was written."""
     row = {**_flat(settled), **_counts(settled.counts)}
-    statement = insert(Settlement).values(row).on_conflict_do_nothing().returning(Settlement.sequence)  # type: ignore[arg-type]
+    statement = insert(Settlement).values(row).on_conflict_do_nothing().returning(col(Settlement.sequence))
     return (await run(session, statement)).first() is not None
 
 
@@ -190,7 +223,7 @@ async def change_outcome(session: AsyncSession, settled: Settled) -> None:
 async def take(session: AsyncSession, consumer: str, key: UUID) -> bool:
     """Claim an event for a durable; ``False`` if it was taken before."""
     statement = insert(Inbox).values(consumer=consumer, event_key=key).on_conflict_do_nothing()
-    return (await run(session, statement.returning(Inbox.consumer))).first() is not None  # type: ignore[call-overload]
+    return (await run(session, statement.returning(col(Inbox.consumer)))).first() is not None
 
 
 async def quarantine(session: AsyncSession, refusals: Iterable[Quarantined]) -> None:
@@ -208,8 +241,10 @@ async def write_outbox(session: AsyncSession, outgoing: Sequence[Outgoing]) -> N
     if not outgoing:
         return
     keys = sorted({row.key for row in outgoing})
-    locks = text("SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(key, 7) AS k "
-                 "FROM unnest(CAST(:keys AS text[])) AS key ORDER BY 1) AS locks")
+    locks = text(
+        "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(key, 7) AS k "
+        "FROM unnest(CAST(:keys AS text[])) AS key ORDER BY 1) AS locks"
+    )
     await run(session, locks, {"keys": keys})
     rows = [{"key": r.key, "subject": r.subject, "headers": r.headers, "body": r.body} for r in outgoing]
     await run(session, insert(Outbox), rows)
@@ -218,4 +253,4 @@ async def write_outbox(session: AsyncSession, outgoing: Sequence[Outgoing]) -> N
 
 async def outbox_size(session: AsyncSession) -> int:
     """How many announced messages are not yet published."""
-    return (await run(session, select(func.count()).select_from(Outbox))).scalar_one()
+    return int((await run(session, select(func.count()).select_from(Outbox))).scalar_one())

@@ -50,6 +50,6 @@ async def _undecoded(message: NatsMessage) -> NatsMessage:
 
 def _settle(edge: Edge, consumer: str, handlers: dict[str, Heard]) -> Callable[[NatsMessage], Any]:
     async def settle(message: NatsMessage) -> None:
-        await edge.receive(message.raw_message, consumer, handlers)  # type: ignore[arg-type]
+        await edge.receive(message.raw_message, consumer, handlers)
 
     return settle

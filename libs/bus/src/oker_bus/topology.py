@@ -183,7 +183,15 @@ async def _apply_stream(js: JetStreamContext, wanted: StreamConfig, dry_run: boo
 
 
 def _stream_wants(wanted: StreamConfig) -> dict[str, Any]:
-    names = ("subjects", "max_bytes", "max_age", "duplicate_window", "num_replicas", "allow_direct", "discard")
+    names = (
+        "subjects",
+        "max_bytes",
+        "max_age",
+        "duplicate_window",
+        "num_replicas",
+        "allow_direct",
+        "discard",
+    )
     values = {name: getattr(wanted, name) for name in names}
     return {name: value for name, value in values.items() if value is not None and (value or name == "max_age")}
 

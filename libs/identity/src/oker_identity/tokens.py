@@ -139,15 +139,11 @@ def _sentence(error: Exception) -> str:
 def _holder(claims: Mapping[str, Any]) -> Holder:
     roles, partner = claims.get("roles", []), claims.get("partner")
     if not _NAME.fullmatch(claims["sub"]):
-        raise TokenRefused(
-            "The token's claim sub is no role holder's id (lower case letters, digits, hyphens)."
-        )
+        raise TokenRefused("The token's claim sub is no role holder's id (lower case letters, digits, hyphens).")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise TokenRefused("The token's claim roles must be a list of texts.")
     if partner is not None and not (isinstance(partner, str) and _NAME.fullmatch(partner)):
-        raise TokenRefused(
-            "The token's claim partner is no company's name (lower case letters, digits, hyphens)."
-        )
+        raise TokenRefused("The token's claim partner is no company's name (lower case letters, digits, hyphens).")
     if "partner" in roles and partner is None:
         raise TokenRefused("The token has the role partner and names no company (claim partner).")
     return Holder(claims["sub"], frozenset(roles), partner)

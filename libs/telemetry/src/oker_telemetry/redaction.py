@@ -52,9 +52,7 @@ def clean(value: Any, depth: int) -> Any:
     if depth == 0:
         return "…"
     if isinstance(value, Mapping):
-        return {
-            str(key): HIDDEN if is_secret(str(key)) else clean(held, depth - 1) for key, held in value.items()
-        }
+        return {str(key): HIDDEN if is_secret(str(key)) else clean(held, depth - 1) for key, held in value.items()}
     if isinstance(value, Sequence | Set) and not isinstance(value, str | bytes | bytearray):
         return [clean(held, depth - 1) for held in value]
     return hide(str(value))

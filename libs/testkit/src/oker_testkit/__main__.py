@@ -9,12 +9,12 @@ import time
 from email.message import EmailMessage
 from pathlib import Path
 
-from oker_bus.accounts import services
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from oker_bus.accounts import services
 from oker_testkit.stack import ROOT, Ports, Stack, StackFailed, stop_running
 from oker_testkit.story import Story, StoryFailed, Told
 
@@ -96,7 +96,13 @@ def _show(stack: Stack, told: Told) -> None:
 def _ranking(told: Told) -> Table:
     table = Table("Rank", "Project", "Score", "Ballots", "Selected", title=told.decision["title"])
     for row in told.decision["ranking"]:
-        cells = (str(row["rank"]), row["title"], row["score"], str(row["ballots"]), "yes" if row["selected"] else "")
+        cells = (
+            str(row["rank"]),
+            row["title"],
+            row["score"],
+            str(row["ballots"]),
+            "yes" if row["selected"] else "",
+        )
         table.add_row(*cells)
     return table
 
@@ -112,7 +118,7 @@ def _oker(stack: Stack, *arguments: str) -> None:
     sys.stdout.flush()
     command = [str(Path(sys.executable).parent / "oker"), *arguments]
     environment = {**os.environ, "OKER_ENV_FILE": str(stack.folder / "env")}
-    result = subprocess.run(command, env=environment, check=False)  # noqa: S603
+    result = subprocess.run(command, env=environment, check=False)
     if result.returncode:
         raise StoryFailed(f"`oker {' '.join(arguments)}` ended with code {result.returncode}")
 

@@ -11,10 +11,11 @@ from uuid import uuid4
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+from sqlmodel import col, select
+
 from oker_bus import Bus, store, topology
 from oker_bus.partners import Partners
 from oker_contracts import TYPE_PREFIX, Contract, Envelope, Event, catalog, read_envelope, reader
-from sqlalchemy import select
 
 C = TypeVar("C", bound=Contract)
 DEADLINE_SECONDS = 10.0
@@ -118,21 +119,16 @@ class TestBus:
     async def quarantined(self) -> list[tuple[str, str]]:
         """Reason and path of everything in quarantine, in order of arrival."""
         async with self.bus.sessions() as session:
-            rows = await store.run(session, 
-                select(store.Quarantine.reason, store.Quarantine.path).order_by(  # type: ignore[call-overload]
-                    store.Quarantine.quarantined_at, store.Quarantine.sequence, store.Quarantine.part
-                )
-            )
-            return [(reason, path) for reason, path in rows]
+            table = store.Quarantine
+            query = select(table).order_by(col(table.quarantined_at), col(table.sequence), col(table.part))
+            return [(row.reason, row.path) for row in (await session.exec(query)).all()]
 
     async def settlements(self) -> list[tuple[str, int, str]]:
         """Consumer, sequence and outcome of every settled message."""
         async with self.bus.sessions() as session:
             table = store.Settlement
-            rows = await store.run(session, 
-                select(table.consumer, table.sequence, table.outcome).order_by(table.consumer, table.sequence)  # type: ignore[call-overload]
-            )
-            return [(consumer, sequence, outcome) for consumer, sequence, outcome in rows]
+            query = select(table).order_by(col(table.consumer), col(table.sequence))
+            return [(row.consumer, row.sequence, row.outcome) for row in (await session.exec(query)).all()]
 
 
 async def messages(js: JetStreamContext, stream: str, subject: str = ">") -> AsyncIterator[Any]:

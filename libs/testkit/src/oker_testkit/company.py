@@ -11,9 +11,10 @@ import httpx
 import paho.mqtt.client as mqtt
 from nats.aio.client import Client
 from nats.js.api import PubAck
+from paho.mqtt.enums import CallbackAPIVersion
+
 from oker_bus.accounts import feed
 from oker_contracts import TYPE_PREFIX, Contract, Envelope
-
 from oker_testkit.stack import Stack
 
 
@@ -31,7 +32,11 @@ class Company:
     async def say(self, data: Contract, id: str, *, source: str | None = None) -> PubAck:
         """Publish a CloudEvent in binary mode over NATS and wait for the PubAck."""
         envelope = Envelope(
-            id, source or f"/{self.slug}/scada", TYPE_PREFIX + data.TYPE, datetime.now(UTC), data.model_dump_json().encode()
+            id,
+            source or f"/{self.slug}/scada",
+            TYPE_PREFIX + data.TYPE,
+            datetime.now(UTC),
+            data.model_dump_json().encode(),
         )
         return await self.say_raw(f"events.{data.TYPE}", envelope.data, envelope.headers())
 
@@ -73,7 +78,7 @@ class Company:
 
     def _publish_mqtt(self, topic: str, payload: bytes) -> None:
         user = f"{self.slug}-devices"
-        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"{self.slug}-lns")
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{self.slug}-lns")
         client.username_pw_set(user, self.stack.password(user))
         client.connect("127.0.0.1", self.stack.ports.mqtt)
         client.loop_start()

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from oker_bus.store import run
 from sqlalchemy import text
 
+from oker_bus.store import run
 from oker_testkit.bus import TestBus, messages
 
 TABLES = ("settlement", "inbox", "outbox", "quarantine")

@@ -23,4 +23,7 @@ def _compare(connection: Connection, metadata: tuple[MetaData, ...]) -> list[Any
         return not (kind == "table" and (name or "").startswith("alembic_version"))
 
     context = MigrationContext.configure(connection, opts={"include_object": include, "compare_type": True})
-    return list(compare_metadata(context, list(metadata)))
+    merged = MetaData()
+    for table in (table for part in metadata for table in part.tables.values()):
+        table.to_metadata(merged)
+    return list(compare_metadata(context, merged))

@@ -18,6 +18,9 @@ from typing import Any
 import httpx
 import nats
 import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from oker_bus import Bus, open_bus, topology
 from oker_bus.bus import end
 from oker_bus.migrate import upgrade
@@ -25,9 +28,6 @@ from oker_bus.partners import Partners
 from oker_bus.service import Service, build_app
 from oker_bus.settings import ClaimsSettings, ServiceSettings
 from oker_identity import Holder, Verifier, new_key, public_keys, sign
-from sqlalchemy.ext.asyncio import async_sessionmaker
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from oker_testkit.bus import TestBus
 from oker_testkit.keep import keep_evidence
 from oker_testkit.servers import NatsServer, Postgres, free_port, start_nats, temporary_postgres
@@ -47,7 +47,10 @@ PARTNERS = Partners.model_validate(
                 "name": "Verkehr",
                 "datasets": {
                     "visitors": {
-                        "title": "visitors", "licence": "none", "classification": "open", "retention_days": 400
+                        "title": "visitors",
+                        "licence": "none",
+                        "classification": "open",
+                        "retention_days": 400,
                     }
                 },
             },
@@ -94,7 +97,7 @@ def servers() -> Iterator[Servers]:
     folder.chmod(0o755)
     port = free_port()
     names = [f"T{number:04}" for number in range(ACCOUNTS)]
-    accounts = "\n  ".join(f'{n}: {{ jetstream: enabled, users: [ {{ user: {n}, password: {n} }} ] }}' for n in names)
+    accounts = "\n  ".join(f"{n}: {{ jetstream: enabled, users: [ {{ user: {n}, password: {n} }} ] }}" for n in names)
     config = folder / "nats.conf"
     config.write_text(CONFIG.format(port=port, store=folder / "jetstream", accounts=accounts))
     with temporary_postgres(folder / "postgres") as postgres:
@@ -227,9 +230,7 @@ def sessions(running: Bus) -> async_sessionmaker[AsyncSession]:
 
 
 @pytest.fixture
-async def http(
-    running: Bus, service: Service[Any], settings: ServiceSettings
-) -> AsyncIterator[httpx.AsyncClient]:
+async def http(running: Bus, service: Service[Any], settings: ServiceSettings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service's HTTP side."""
     app = build_app(service, running, Verifier.from_file(settings.identity_keys))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -21,12 +21,12 @@ import httpx
 import nats
 import psutil
 from nats.aio.client import Client
+
 from oker_bus import topology
 from oker_bus.accounts import render, services, users
 from oker_bus.migrate import upgrade
 from oker_bus.partners import Partners, read_partners
 from oker_identity import Holder, new_key, public_keys, sign
-
 from oker_testkit.servers import (
     Postgres,
     ServerFailed,
@@ -165,7 +165,8 @@ class Stack:
         server = (ROOT / "infra" / "nats" / "nats-server.conf").read_text()
         (config / "nats-server.conf").write_text(server)
         _write_private(
-            config / "accounts.conf", render(self.partners, {u: self.password(u) for u in users(self.partners)})
+            config / "accounts.conf",
+            render(self.partners, {u: self.password(u) for u in users(self.partners)}),
         )
 
     def start_broker(self) -> None:
@@ -259,7 +260,12 @@ class Stack:
         log = self.folder / "logs" / f"{name}.log"
         with log.open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                command, stdout=output, stderr=output, env={**os.environ, **env}, start_new_session=True, cwd=self.folder
+                command,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **env},
+                start_new_session=True,
+                cwd=self.folder,
             )
 
     async def ready(self, *names: str) -> None:

@@ -15,10 +15,10 @@ from email.parser import BytesParser
 from typing import Any
 
 import httpx
-from oker_contracts.project.proposed_v1 import ProjectProposedV1
-from oker_contracts.sensor.device_declared_v1 import DeclaredDatastream, DeviceDeclaredV1
-from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
 
+from oker_contracts.project.proposed_v1 import ProjectProposedV1
+from oker_contracts.sensor.device_declared_v1 import Codec, DeclaredDatastream, DeviceDeclaredV1
+from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
 from oker_testkit.company import Company, chirpstack_uplink
 from oker_testkit.stack import Stack
 
@@ -112,7 +112,7 @@ class Story:
         self.told.projects = await self.ask("project-registry", "GET", "/projects", "unit-1", "unit")
         self.tell(
             f"catalogue: {first['fields_of_action']} Handlungsfelder, {first['goals']} goals, "
-            f"{first['projects']} projects, {first['assignments']} assignments; {again['new_projects']} new when repeated"
+            f"{first['projects']} projects, {first['assignments']} assignments; repeated: {again['new_projects']} new"
         )
 
     async def register_people(self) -> None:
@@ -133,10 +133,18 @@ class Story:
             ("temperature_1", "Cel", "Lufttemperatur"),
             ("relative_humidity_2", "%", "Relative Luftfeuchte"),
         ]
-        await self.stadtwerke.say(_device(DEV_EUI, "Wetterstation Löwenwall", station, "environment", "cayenne_lpp"), f"dev-1-{self.run}")
-        await self.stadtwerke.say(_device("trafo-12", "Trafostation 12", [("power_1", "kW", "Wirkleistung")], "grid"), f"dev-2-{self.run}")
+        await self.stadtwerke.say(
+            _device(DEV_EUI, "Wetterstation Löwenwall", station, "environment", "cayenne_lpp"),
+            f"dev-1-{self.run}",
+        )
+        await self.stadtwerke.say(
+            _device("trafo-12", "Trafostation 12", [("power_1", "kW", "Wirkleistung")], "grid"),
+            f"dev-2-{self.run}",
+        )
         counter = [("visitors_1", "{visitors}", "Besucher je Stunde")]
-        await self.verkehr.say(_device("laser-burgplatz", "Laserzähler Burgplatz", counter, "visitors"), f"dev-3-{self.run}")
+        await self.verkehr.say(
+            _device("laser-burgplatz", "Laserzähler Burgplatz", counter, "visitors"), f"dev-3-{self.run}"
+        )
 
         async def known() -> bool:
             devices = await self.ask("sensor-ingest", "GET", "/devices", "unit-1", "unit")
@@ -151,7 +159,9 @@ class Story:
         await self.stadtwerke.say(_reading("trafo-12", "power_1", 412.5, "kW", now), f"r-native-{run}")
         topic, body = chirpstack_uplink(DEV_EUI, bytes.fromhex("016700e1026864"), now, f"dedup-{run}")
         await self.stadtwerke.publish_mqtt(topic, body)
-        taken = await self.stadtwerke.post(_reading("trafo-12", "power_1", 420.0, "kW", now + timedelta(minutes=1)), f"r-http-{run}")
+        taken = await self.stadtwerke.post(
+            _reading("trafo-12", "power_1", 420.0, "kW", now + timedelta(minutes=1)), f"r-http-{run}"
+        )
         if taken.status_code != 202:
             raise StoryFailed(f"HTTP intake: {taken.status_code} {taken.text[:300]}")
         await self.verkehr.say(_reading("laser-burgplatz", "visitors_1", 940, "{visitors}", now), f"v-1-{run}")
@@ -162,7 +172,9 @@ class Story:
         await self.verkehr.say(_reading("laser-burgplatz", "visitors_1", 3.0, "Cel", now), f"v-unit-{run}")
         await self.stadtwerke.say(_reading("trafo-12", "power_1", 412.5, "kW", now), f"r-native-{run}")
         await self._wait_for_readings(now)
-        self.tell("readings: native over NATS, ChirpStack over MQTT, CloudEvent over HTTP; four troublemakers among them")
+        self.tell(
+            "readings: native over NATS, ChirpStack over MQTT, CloudEvent over HTTP; four troublemakers among them"
+        )
 
     async def _wait_for_readings(self, now: datetime) -> None:
         async def stored() -> bool:
@@ -195,7 +207,9 @@ class Story:
 
         await self.until(received, "the proposal is received")
         acceptance = {"officer": "officer-66"}
-        await self.ask("project-registry", "POST", f"/proposals/{project}/acceptance", "unit-1", "unit", json=acceptance)
+        await self.ask(
+            "project-registry", "POST", f"/proposals/{project}/acceptance", "unit-1", "unit", json=acceptance
+        )
         self.tell(f"project: {project} proposed by verkehr, accepted by the unit")
 
     async def decide(self) -> None:
@@ -209,7 +223,7 @@ class Story:
 
         await self.until(pooled, "the candidates are in the pool")
         round_id = f"round-{self.run}"
-        body = {"round_id": round_id, "title": "Auswahlrunde 2026", "candidates": [project, *rivals]}
+        body: dict[str, Any] = {"round_id": round_id, "title": "Auswahlrunde 2026", "candidates": [project, *rivals]}
         body |= {"electorate": BOARD, "quorum": 2, "seats": 1}
         await self.ask("selection-scoring", "POST", "/rounds", "cdo-1", "cdo", json=body)
         for position, member in enumerate(BOARD):
@@ -250,7 +264,9 @@ class Story:
             return seen if seen["status"] == "off_track" else None
 
         self.told.kpi = await self.until(off_track, "the KPI is off track")
-        self.tell(f"KPI: {self.told.kpi['latest']['value']:.0f} visitors, target {self.told.kpi['target']:.0f}: off track")
+        self.tell(
+            f"KPI: {self.told.kpi['latest']['value']:.0f} visitors, target {self.told.kpi['target']:.0f}: off track"
+        )
 
     async def receive_mails(self) -> None:
         """5. The decision and the KPI as mails: CDO and board, CDO and the responsible officer."""
@@ -270,11 +286,11 @@ def read_mails(stack: Stack) -> list[EmailMessage]:
         return []
     box = mailbox.Maildir(str(stack.mails), create=False)
     parser = BytesParser(policy=policy.default)
-    return [parser.parsebytes(box.get_bytes(key)) for key in sorted(box.keys())]  # type: ignore[misc]
+    return [parser.parsebytes(box.get_bytes(key)) for key in sorted(box.keys())]
 
 
 def _device(
-    device: str, name: str, streams: list[tuple[str, str, str]], dataset: str, codec: str = "none"
+    device: str, name: str, streams: list[tuple[str, str, str]], dataset: str, codec: Codec = "none"
 ) -> DeviceDeclaredV1:
     declared = [
         DeclaredDatastream(property=property, unit=unit, dataset=dataset, observed_property=title)

@@ -52,12 +52,8 @@ class Said(BaseModel):
 class Resolution(Said):
     """The political resolution of one version of the strategy."""
 
-    resolved_on: date = Field(
-        ge=date(2000, 1, 1), le=date(2049, 12, 31), description="Civil date, Europe/Berlin."
-    )
-    years: int = Field(
-        default=10, ge=1, le=50, strict=True, description="How far to plan, from the resolution."
-    )
+    resolved_on: date = Field(ge=date(2000, 1, 1), le=date(2049, 12, 31), description="Civil date, Europe/Berlin.")
+    years: int = Field(default=10, ge=1, le=50, strict=True, description="How far to plan, from the resolution.")
 
 
 class KpiBinding(Said):
@@ -106,9 +102,7 @@ class KpiShown(BaseModel):
     direction: Direction
     status: Status | None = Field(description="null: no value has come yet.")
     latest: LatestShown | None
-    foreign_unit: str | None = Field(
-        description="A unit the datastream sent that is not the KPI's; not compared."
-    )
+    foreign_unit: str | None = Field(description="A unit the datastream sent that is not the KPI's; not compared.")
 
 
 class KpiHistory(KpiShown):
@@ -129,9 +123,7 @@ def _calendar_routes(router: APIRouter, bus: Bus) -> None:
     @router.put("/resolutions/{strategy_version}", dependencies=[Depends(require("cdo"))])
     async def date_resolution(strategy_version: Slug, said: Resolution, response: Response) -> CalendarShown:
         """Date the political resolution; the calendar follows from it, once."""
-        wanted = domain.lay_out(
-            strategy_version, said.resolved_on, said.years, country_holidays("DE", subdiv="NI")
-        )
+        wanted = domain.lay_out(strategy_version, said.resolved_on, said.years, country_holidays("DE", subdiv="NI"))
         async with bus.transaction() as tx:
             laid_out = await store.add_calendar(tx.session, wanted, tx.now)
             if laid_out:

@@ -103,9 +103,7 @@ async def add_calendar(session: AsyncSession, calendar: Calendar, laid_out_at: d
     added = await session.exec(statement.returning(col(CalendarRow.strategy_version)))
     if added.first() is None:
         return False
-    session.add_all(
-        CycleRow(strategy_version=calendar.strategy_version, **asdict(cycle)) for cycle in calendar.cycles
-    )
+    session.add_all(CycleRow(strategy_version=calendar.strategy_version, **asdict(cycle)) for cycle in calendar.cycles)
     return True
 
 
@@ -151,9 +149,7 @@ async def kpis(session: AsyncSession) -> list[BoundKpi]:
     return [_bound(row) for row in await session.exec(select(KpiRow).order_by(col(KpiRow.kpi_id)))]
 
 
-async def kpis_fed_by(
-    session: AsyncSession, partner: str, datastreams: Collection[tuple[str, str]]
-) -> list[BoundKpi]:
+async def kpis_fed_by(session: AsyncSession, partner: str, datastreams: Collection[tuple[str, str]]) -> list[BoundKpi]:
     """The KPIs that some datastreams of a company feed, locked until the end of the transaction.
 
     Args:

@@ -120,11 +120,7 @@ def decision_letter(decision: Decision, locale: Locale, reference: str) -> Lette
     lines, count, of = "\n".join(selected), len(selected), len(decision.ranking)
     if locale == "de":
         subject, opening = f"Entscheidung: {title}", f"die Auswahl „{title}“ ist entschieden."
-        chosen = (
-            f"Ausgewählt ({count} von {of} Projekten):\n\n{lines}"
-            if selected
-            else "Kein Projekt ist ausgewählt."
-        )
+        chosen = f"Ausgewählt ({count} von {of} Projekten):\n\n{lines}" if selected else "Kein Projekt ist ausgewählt."
         return _letter(subject, opening, chosen, f"Entschieden: {when}.", _footer(locale, reference))
     subject, opening = f"Decision: {title}", f"The selection “{title}” is decided."
     chosen = f"Selected ({count} of {of} projects):\n\n{lines}" if selected else "No project is selected."
@@ -184,8 +180,13 @@ def _letter(subject: str, *paragraphs: str) -> Letter:
 
 
 def plain(text: str) -> str:
-    """One line without control and direction characters, whatever a title holds."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """One line without control and direction characters, whatever a title holds.
+
+    An encoded word (RFC 2047) is broken up: it could hide a line break, which Python before 3.11.10 writes out
+    as it is (CVE-2024-6923), and so add a header.
+    """
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line.replace("=?", "= ?")
 
 
 _GERMAN = str.maketrans(",.", ".,")

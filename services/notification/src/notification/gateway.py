@@ -13,7 +13,6 @@ from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseExcepti
 from opentelemetry import trace
 from opentelemetry.propagate import extract
 from opentelemetry.trace import Link, SpanKind
-from sqlalchemy.exc import SQLAlchemyError
 
 from notification import domain, store
 from notification.domain import Progress, Reply
@@ -25,7 +24,7 @@ from oker_contracts.notification.mail_sent_v1 import MailSentV1
 log = structlog.get_logger()
 tracer = trace.get_tracer("notification")
 POLL_SECONDS = 0.5
-DATABASE_PAUSE_SECONDS = 5.0
+DATABASE_PAUSE_SECONDS = 1.0
 NO_REPLY = Reply(None)
 
 
@@ -36,10 +35,8 @@ async def send_mails(bus: Bus, settings: Settings) -> None:
             while await send_next(bus, settings):
                 pass
             await asyncio.sleep(POLL_SECONDS)
-        except (OSError, SQLAlchemyError) as error:
-            log.warning(
-                "mail.database_away", error=type(error).__name__, pause_seconds=DATABASE_PAUSE_SECONDS
-            )
+        except store.AWAY as error:
+            log.warning("mail.database_away", error=type(error).__name__, pause_seconds=DATABASE_PAUSE_SECONDS)
             await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
 
@@ -101,11 +98,11 @@ def _links(mail: Mail) -> list[Link]:
 
 
 def to_message(mail: Mail, contact: Contact, settings: Settings) -> EmailMessage:
-    """The mail as it goes out; an ``EmailMessage`` refuses headers with line breaks."""
+    """The mail as it goes out; whatever stands in it, it has these headers and no others."""
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(addr_spec=settings.mail_from)
-    message["To"] = Address(contact.name or "", addr_spec=contact.address)
-    message["Subject"] = mail.letter.subject
+    message["To"] = Address(domain.plain(contact.name or ""), addr_spec=contact.address)
+    message["Subject"] = domain.plain(mail.letter.subject)
     message["Date"] = format_datetime(mail.queued_at)
     message["Message-ID"] = f"<{mail.mail_id}@{settings.mail_domain}>"
     message["Auto-Submitted"] = "auto-generated"

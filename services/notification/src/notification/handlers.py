@@ -21,9 +21,7 @@ router = Router("notification")
 async def know_project(event: Event[ProjectRegisteredV1], tx: Transaction) -> None:
     """Remember the title and the officer of a project, for the mails about it."""
     said = event.data
-    await store.save_project(
-        tx.session, said.project_id, domain.plain(said.title), said.officer, said.registered_at
-    )
+    await store.save_project(tx.session, said.project_id, domain.plain(said.title), said.officer, said.registered_at)
 
 
 @on(router, DecisionTakenV1, consumer="notification-tell-decision")
@@ -47,9 +45,7 @@ async def tell_kpi(event: Event[KpiAssessedV1], tx: Transaction) -> None:
         await _queue(tx, event, addressee, "kpi_assessed", letter)
 
 
-async def _queue(
-    tx: Transaction, event: Event[Any], addressee: Addressee, occasion: Occasion, letter: Letter
-) -> None:
+async def _queue(tx: Transaction, event: Event[Any], addressee: Addressee, occasion: Occasion, letter: Letter) -> None:
     """Write the mail and announce it; its id is derived from the cause and the holder."""
     mail_id = uuid5(event.key, addressee.holder)
     queued_event_id = tx.announce(

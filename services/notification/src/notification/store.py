@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Column, DateTime, Index, Text, delete, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,6 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from notification.domain import Addressee, Letter, Locale, MailState, Occasion, Progress, Recipient
 
 UTC_TIME: Any = DateTime(timezone=True)
+AWAY = (OSError, SQLAlchemyError)
+"""What the database throws while it cannot be asked; work is taken up again later."""
 
 
 class Base(SQLModel, registry=registry()):

@@ -162,9 +162,7 @@ def _imported(catalogue: domain.Catalogue, tx: Transaction) -> imported.Catalogu
         fields_of_action=[
             imported.FieldOfAction(field=row.field, title=row.title) for row in catalogue.fields_of_action
         ],
-        goals=[
-            imported.StrategicGoal(goal=row.goal, title=row.title, group=row.group) for row in catalogue.goals
-        ],
+        goals=[imported.StrategicGoal(goal=row.goal, title=row.title, group=row.group) for row in catalogue.goals],
         projects=[project.project_id for project in catalogue.projects],
         imported_at=tx.now,
     )

@@ -284,9 +284,7 @@ def _ballot_cast(opened: domain.OpenedRound, ballot: domain.Ballot) -> BallotCas
     )
 
 
-def _decision_taken(
-    opened: domain.OpenedRound, decision: domain.Decision, titles: dict[str, str]
-) -> DecisionTakenV1:
+def _decision_taken(opened: domain.OpenedRound, decision: domain.Decision, titles: dict[str, str]) -> DecisionTakenV1:
     ranking = [
         RankedProject(**{**asdict(line), "score": str(line.score), "title": titles[line.project_id]})
         for line in decision.ranking

@@ -168,9 +168,7 @@ def in_order(round: Round) -> Round:
 
     The order of the criteria stays: it decides ties.
     """
-    return replace(
-        round, candidates=tuple(sorted(round.candidates)), electorate=tuple(sorted(round.electorate))
-    )
+    return replace(round, candidates=tuple(sorted(round.candidates)), electorate=tuple(sorted(round.electorate)))
 
 
 def freeze(round: Round, canonical: Canonical, now: datetime) -> OpenedRound:
@@ -184,8 +182,7 @@ def content(round: Round) -> dict[str, object]:
         "round_id": round.round_id,
         "title": round.title,
         "criteria": [
-            {"criterion": row.criterion, "title": row.title, "weight": str(row.weight)}
-            for row in round.criteria
+            {"criterion": row.criterion, "title": row.title, "weight": str(row.weight)} for row in round.criteria
         ],
         "scale_min": round.scale_min,
         "scale_max": round.scale_max,
@@ -211,9 +208,7 @@ def fault_in_scores(round: Round, scores: Mapping[str, int]) -> Fault | None:
     return None
 
 
-def cast(
-    voter: str, project_id: str, scores: Mapping[str, int], known: Ballot | None, now: datetime
-) -> Ballot:
+def cast(voter: str, project_id: str, scores: Mapping[str, int], known: Ballot | None, now: datetime) -> Ballot:
     """The ballot that replaces ``known``; ``known`` itself if the scores are the same."""
     if known is not None and dict(known.scores) == dict(scores):
         return known
@@ -277,9 +272,7 @@ def rank(opened: OpenedRound, ballots: Iterable[Ballot]) -> tuple[Ranked, ...]:
 def _means(criteria: Sequence[Criterion], ballots: Sequence[Ballot]) -> tuple[Fraction, ...]:
     if not ballots:
         return tuple(Fraction(0) for _ in criteria)
-    return tuple(
-        Fraction(sum(ballot.scores[row.criterion] for ballot in ballots), len(ballots)) for row in criteria
-    )
+    return tuple(Fraction(sum(ballot.scores[row.criterion] for ballot in ballots), len(ballots)) for row in criteria)
 
 
 def _score(criteria: Sequence[Criterion], means: Sequence[Fraction]) -> Fraction:
@@ -306,9 +299,7 @@ def opened_from(said: Mapping[str, Any]) -> OpenedRound:
     round = Round(
         round_id=said["round_id"],
         title=said["title"],
-        criteria=tuple(
-            Criterion(row["criterion"], row["title"], Fraction(row["weight"])) for row in said["criteria"]
-        ),
+        criteria=tuple(Criterion(row["criterion"], row["title"], Fraction(row["weight"])) for row in said["criteria"]),
         scale_min=said["scale_min"],
         scale_max=said["scale_max"],
         candidates=tuple(said["candidates"]),

@@ -165,9 +165,7 @@ def _opened(row: RoundRow) -> OpenedRound:
     round = Round(
         round_id=row.round_id,
         title=row.title,
-        criteria=tuple(
-            Criterion(said["criterion"], said["title"], Fraction(said["weight"])) for said in row.criteria
-        ),
+        criteria=tuple(Criterion(said["criterion"], said["title"], Fraction(said["weight"])) for said in row.criteria),
         scale_min=row.scale_min,
         scale_max=row.scale_max,
         candidates=tuple(row.candidates),

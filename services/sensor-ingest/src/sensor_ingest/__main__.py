@@ -1,7 +1,6 @@
 """`python -m sensor_ingest [serve|migrate]`."""
 
 from oker_bus.service import main
-
 from sensor_ingest.app import SERVICE
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
 """HTTP: a company sends CloudEvents and reads its own; the unit and the auditor read all."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse
 from oker_bus import Bus
-from oker_contracts import TYPE_PREFIX, Envelope, Reason, Refused, event_key, read_envelope, reader
+from oker_contracts import Envelope, Reason, Refused, read_envelope, reader
+from oker_contracts.base import DeviceId, PropertyName, Slug
 from oker_identity import Holder, require
+from pydantic import AwareDatetime
 
-from sensor_ingest import store
+from sensor_ingest import gateway, store
 from sensor_ingest.domain import Device
 
 MAX_BODY = 900_000
 """Bytes of one event."""
 Reads = Annotated[Holder, Depends(require("partner", "unit", "auditor"))]
+Moment = Annotated[AwareDatetime, Query(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
 
 
 def build(bus: Bus) -> APIRouter:
@@ -22,17 +25,16 @@ def build(bus: Bus) -> APIRouter:
     router = APIRouter()
 
     @router.post("/events", status_code=202, tags=["intake"])
-    async def take_event(
-        request: Request, holder: Annotated[Holder, Depends(require("partner"))]
-    ) -> JSONResponse:
+    async def take_event(request: Request, holder: Annotated[Holder, Depends(require("partner"))]) -> JSONResponse:
         """Take one CloudEvent (binary or structured mode). 202 means: stored by the broker, under this id."""
-        envelope = _claim(dict(request.headers), await _body(request))
-        partner = _company(holder)
-        name = envelope.type.removeprefix(TYPE_PREFIX)
-        headers = envelope.headers() | {"Nats-Msg-Id": event_key(partner, envelope.source, envelope.id).hex}
-        ack = await bus.jetstream.publish(f"ingest.{partner}.{name}", envelope.data, headers=headers)
-        taken = {"id": envelope.id, "source": envelope.source, "stream": ack.stream, "sequence": ack.seq}
-        return JSONResponse({**taken, "duplicate": bool(ack.duplicate)}, 202)
+        claim = _claim(dict(request.headers), await _body(request))
+        try:
+            stream, sequence, duplicate = await gateway.hand_in(bus.jetstream, _company(holder), claim)
+        except gateway.IntakeClosed:
+            sentence = "Not taken: the broker does not confirm. Send it again under the same id."
+            raise HTTPException(503, sentence, {"Retry-After": "5"}) from None
+        taken = {"id": claim.id, "source": claim.source, "stream": stream, "sequence": sequence}
+        return JSONResponse({**taken, "duplicate": duplicate}, 202)
 
     @router.get("/devices", tags=["devices"])
     async def devices(holder: Reads) -> list[dict[str, Any]]:
@@ -43,20 +45,21 @@ def build(bus: Bus) -> APIRouter:
 
     @router.get("/devices/{partner}/{device}/{property}/observations", tags=["devices"])
     async def observations(
-        partner: str,
-        device: str,
-        property: str,
+        partner: Annotated[Slug, Path()],
+        device: Annotated[DeviceId, Path()],
+        property: Annotated[PropertyName, Path()],
         holder: Reads,
-        known_at: datetime | None = None,
+        known_at: Moment | None = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     ) -> list[dict[str, Any]]:
         """The values that count, newest first; ``known_at`` asks what counted by what was known then."""
+        missing = HTTPException(404, f"{partner} has no device {device!r} with {property!r}.")
         if holder.partner not in (None, partner):
-            raise HTTPException(404, f"{partner} has no device {device!r} with {property!r}.")
+            raise missing
         async with bus.sessions() as session:
             found = (await store.devices(session, {(partner, device)})).get((partner, device))
             if found is None or property not in found.datastreams:
-                raise HTTPException(404, f"{partner} has no device {device!r} with {property!r}.")
+                raise missing
             stream = found.datastreams[property]
             rows = await store.observations(session, stream.id, known_at, limit)
         return [{**row, "unit": stream.unit} for row in rows]
@@ -95,12 +98,11 @@ def _shown(device: Device) -> dict[str, Any]:
         {"property": s.property, "unit": s.unit, "dataset": s.dataset, "observed_property": s.observed_property}
         for s in device.datastreams.values()
     ]
-    place = {"type": "Point", "coordinates": device.location} if device.location else None
     return {
         "partner": device.partner,
         "device": device.device,
         "name": device.name,
         "codec": device.codec,
-        "location": place,
+        "location": {"type": "Point", "coordinates": device.location} if device.location else None,
         "datastreams": streams,
     }

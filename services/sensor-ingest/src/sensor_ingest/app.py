@@ -6,7 +6,6 @@ from oker_bus.lane import run as run_lane
 from oker_bus.partners import PartnersFile
 from oker_bus.router import Router
 from oker_bus.service import Service
-
 from sensor_ingest import api, gateway, handlers, store
 from sensor_ingest.settings import Settings
 
@@ -16,7 +15,7 @@ CONSUMER = "sensor-ingest-claims"
 async def take_claims(bus: Bus, settings: Settings) -> None:
     """Take all companies' sensor claims by the batch, for ever."""
     partners = PartnersFile(settings.partners_file)
-    ingest = handlers.Ingest(bus.edge, partners)
+    ingest = handlers.Ingest(CONSUMER, bus.edge, partners)
     lane = Lane(CONSUMER, handlers.prepare, ingest.write, ingest.give_up)
     await run_lane(lane, bus.nats, partners, bus.watch)
 

@@ -1,15 +1,18 @@
 """The way of companies' claims, by the batch: prepare (pure), then load, decide, save, announce in one transaction."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from oker_bus import Cause, Delivery, Event, Reason, Refused, Transaction
-from oker_bus.batch import Ended, already_settled, save_ends
+from oker_bus.batch import Ended, already_settled, already_taken, save_ends, save_taken
 from oker_bus.edge import BURY_FAILED_AFTER, Edge, span_links
 from oker_bus.partners import PartnersFile
-from oker_bus.store import Counts, Outcome, Quarantined
+from oker_bus.store import Counts, Outcome
 from oker_contracts import event_key, reader
 from oker_contracts.sensor.device_declared_v1 import DeviceDeclaredV1
 from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1, RegisteredDatastream
@@ -25,8 +28,9 @@ from sensor_ingest.domain import Datastream, Device, NotAcceptable, Observation,
 log = structlog.get_logger()
 tracer = trace.get_tracer("sensor_ingest")
 Devices = dict[tuple[str, str], Device]
-OBSERVATIONS_AN_EVENT = 2_000
-"""Larger batches are announced in several events; the broker takes 1 MiB."""
+Recorded = tuple[ObservationSaid, Cause]
+FACT_BYTES = 800_000
+"""A larger batch is announced in several events; an event has 900,000 bytes at most."""
 
 
 @dataclass(slots=True)
@@ -34,14 +38,26 @@ class Claim:
     """One message on its way: what was read from it, and what became of that."""
 
     delivery: Delivery
+    cause: Cause | None = None
+    event_key: UUID | None = None
     declared: Device | None = None
     frame: lorawan.Frame | None = None
     readings: list[Reading] = field(default_factory=list)
     refused: Refused | None = None
-    cause: Cause | None = None
+    repeated: bool = False
+    registered: Device | None = None
     accepted: list[Observation] = field(default_factory=list)
     rejected: list[tuple[int, Refused]] = field(default_factory=list)
     outcomes: list[domain.Outcome] = field(default_factory=list)
+
+    @property
+    def device(self) -> tuple[str, str] | None:
+        """The company and device that the message speaks of."""
+        if self.declared:
+            return self.declared.key
+        if self.frame:
+            return str(self.delivery.partner), self.frame.device
+        return (self.readings[0].partner, self.readings[0].device) if self.readings else None
 
 
 def prepare(deliveries: list[Delivery]) -> list[Claim]:
@@ -53,11 +69,18 @@ def _prepared(delivery: Delivery) -> Claim:
     claim = Claim(delivery)
     try:
         event = reader().event(delivery.envelope(), delivery.stored_at, delivery.partner)
-        claim.cause = Cause.of(event)
+        claim.cause, claim.event_key = _cause(event, delivery), event.key
         _read(claim, event)
     except Refused as refused:
         claim.refused = refused
+    except NotAcceptable as error:
+        claim.refused = _refused(error, f"$.{error.field}")
     return claim
+
+
+def _cause(event: Event[Any], delivery: Delivery) -> Cause:
+    """The event, at its place in the stream: sent again after its device was declared, it causes another fact."""
+    return replace(Cause.of(event), source=f"{delivery.stream}/{delivery.sequence}")
 
 
 def _read(claim: Claim, event: Event[Any]) -> None:
@@ -87,26 +110,30 @@ def _readings(event: Event[Any], said: ReadingReportedV1) -> list[Reading]:
             event_key=key,
             event_source=event.source,
             event_id=event.id,
-            path=f"$.results[{position}]",
         )
-        for position, result in enumerate(said.results)
+        for result in said.results
     ]
 
 
 def _device(partner: str, said: DeviceDeclaredV1) -> Device:
-    streams = {
-        s.property: Datastream(
+    streams = domain.by_property(
+        Datastream(
             domain.datastream_id(partner, said.device, s.property), s.property, s.unit, s.dataset, s.observed_property
         )
         for s in said.datastreams
-    }
+    )
     return Device(partner, said.device, said.name, said.codec, said.location, streams)
+
+
+def _refused(error: NotAcceptable, path: str) -> Refused:
+    return Refused(Reason(error.code), path, error.detail)
 
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
     """The writing half, which needs the database and the list of companies."""
 
+    consumer: str
     edge: Edge
     partners: PartnersFile
 
@@ -117,46 +144,61 @@ class Ingest:
         with tracer.start_as_current_span("ingest batch", links=links, attributes={"oker.messages": len(claims)}):
             async with self.edge.transaction(Cause(first.stream, str(first.sequence))) as tx:
                 ended = await self._ingest(claims, tx)
-        return [ended[claim.delivery.stream, claim.delivery.sequence] for claim in claims]
+        _report(claims)
+        return [ended[claim.delivery.position] for claim in claims]
 
     async def _ingest(self, claims: list[Claim], tx: Transaction) -> dict[tuple[str, int], Outcome]:
         """Load, decide, save, announce."""
         ended = await already_settled(tx, [claim.delivery for claim in claims])
-        fresh = [claim for claim in claims if claim.delivery.position not in ended]
-        devices = await store.devices(tx.session, _needed(fresh))
-        registered: Devices = {}
+        fresh = list({c.delivery.position: c for c in claims if c.delivery.position not in ended}.values())
+        await store.lock_devices(tx.session, {claim.declared.partner for claim in fresh if claim.declared})
+        taken = await already_taken(tx, self.consumer, [c.event_key for c in fresh if c.declared and c.event_key])
+        devices = await store.devices(tx.session, {claim.device for claim in fresh if claim.device})
+
+        now_taken: set[UUID] = set()
         for claim in fresh:
-            self._decide(claim, devices, registered, tx.now)
-        await store.save_devices(tx.session, list(registered.values()))
+            self._decide(claim, devices, taken | now_taken, tx.now)
+            if claim.declared and claim.event_key and not claim.refused and not claim.repeated:
+                now_taken.add(claim.event_key)
+
+        await save_taken(tx, self.consumer, now_taken)
+        await store.save_devices(tx.session, {c.registered.key: c.registered for c in fresh if c.registered})
         await _save_observations(fresh, tx)
         ends = [_end(claim, tx.now) for claim in fresh]
         await save_ends(tx, ends)
-        _announce(fresh, registered, tx)
+        _announce(fresh, tx)
         return ended | {end.delivery.position: end.outcome for end in ends}
 
-    def _decide(self, claim: Claim, devices: Devices, registered: Devices, now: datetime) -> None:
+    def _decide(self, claim: Claim, devices: Devices, taken: set[UUID], now: datetime) -> None:
         """Register what is declared, hold each reading against its device. Earlier claims count for later ones."""
         try:
             if claim.declared:
-                self._register(claim.declared, devices, registered)
-            if claim.frame and claim.cause:
-                claim.readings = _decode(claim.frame, claim.cause, devices)
-        except NotAcceptable as error:
-            claim.refused = Refused(Reason(error.code), error.path, error.detail)
+                self._register(claim, claim.declared, devices, taken)
+            if claim.frame:
+                claim.readings = _decode(claim.frame, claim.delivery.partner, devices)
         except Refused as refused:
             claim.refused = refused
-        for part, reading in enumerate(claim.readings, start=1):
-            try:
-                claim.accepted.append(domain.accept(reading, devices.get((reading.partner, reading.device)), now))
-            except NotAcceptable as error:
-                claim.rejected.append((part, Refused(Reason(error.code), error.path, error.detail)))
+            return
+        device = devices.get(claim.device) if claim.device else None
+        for part, judged in enumerate(domain.judge(claim.readings, device, now), start=1):
+            if isinstance(judged, Observation):
+                claim.accepted.append(judged)
+            else:
+                claim.rejected.append((part, _refused(judged, _path(claim, judged.field, part))))
 
-    def _register(self, declared: Device, devices: Devices, registered: Devices) -> None:
-        key = (declared.partner, declared.device)
+    def _register(self, claim: Claim, declared: Device, devices: Devices, taken: set[UUID]) -> None:
+        """A declaration that was taken before must not undo a later one; readings carry their event in their rows."""
+        if claim.event_key in taken:
+            claim.repeated = True
+            return
         company = self.partners.current().partners.get(declared.partner)
-        device = domain.register(declared, devices.get(key), company.datasets if company else ())
-        if device != devices.get(key):
-            devices[key] = registered[key] = device
+        known = devices.get(declared.key)
+        try:
+            device = domain.register(declared, known, company.datasets if company else ())
+        except NotAcceptable as error:
+            raise _refused(error, f"$.{error.field}") from None
+        if device != known:
+            claim.registered = devices[declared.key] = device
 
     async def give_up(self, delivery: Delivery) -> Outcome | None:
         """A message that failed alone as well: again after a pause, then buried."""
@@ -165,22 +207,25 @@ class Ingest:
         return await self.edge.bury(delivery, Refused(Reason.HANDLER_FAILED))
 
 
-def _needed(claims: list[Claim]) -> set[tuple[str, str]]:
-    needed = {(r.partner, r.device) for claim in claims for r in claim.readings[:1]}
-    needed |= {(str(c.delivery.partner), c.frame.device) for c in claims if c.frame}
-    return needed | {(c.declared.partner, c.declared.device) for c in claims if c.declared}
+def _path(claim: Claim, name: str, part: int) -> str:
+    """Where in its message a field of a reading stands."""
+    if claim.frame:
+        return lorawan.PATHS[name]
+    return f"$.results[{part - 1}].{name}" if name in ("property", "unit") else f"$.{name}"
 
 
-def _decode(frame: lorawan.Frame, cause: Cause, devices: Devices) -> list[Reading]:
+def _decode(frame: lorawan.Frame, partner: str | None, devices: Devices) -> list[Reading]:
     """The readings of an uplink, by the codec its device was declared with."""
-    device = devices.get((str(cause.partner), frame.device))
+    device = devices.get((str(partner), frame.device))
     if device is None:
-        raise Refused(Reason.DEVICE_UNKNOWN, "$.deviceInfo.devEui", f"Declare device {frame.device!r} first.")
+        raise Refused(Reason.DEVICE_UNKNOWN, lorawan.PATHS["device"], f"Declare device {frame.device!r} first.")
+    if not frame.payload:
+        return []
     codec = lorawan.CODECS.get(device.codec)
     if codec is None:
-        raise Refused(Reason.CODEC_MISSING, "$.data", f"Declare {frame.device!r} with a codec.")
+        raise Refused(Reason.CODEC_MISSING, lorawan.PATHS["value"], f"Declare {frame.device!r} with a codec.")
     source = f"/lorawan/{frame.device}"
-    key = event_key(cause.partner, source, frame.id)
+    key = event_key(partner, source, frame.id)
     return [
         Reading(
             partner=device.partner,
@@ -193,7 +238,6 @@ def _decode(frame: lorawan.Frame, cause: Cause, devices: Devices) -> list[Readin
             event_key=key,
             event_source=source,
             event_id=frame.id,
-            path=f"$.data/{decoded.property}",
         )
         for decoded in codec(frame.payload)
     ]
@@ -218,33 +262,53 @@ def _end(claim: Claim, now: datetime) -> Ended:
         corrected=claim.outcomes.count("corrected"),
         quarantined=len(claim.rejected),
     )
-    refusals: list[Quarantined] = [claim.delivery.quarantined(refused, now, part) for part, refused in claim.rejected]
+    refusals = [claim.delivery.quarantined(refused, now, part) for part, refused in claim.rejected]
     if claim.refused:
         refusals.append(claim.delivery.quarantined(claim.refused, now))
-    outcome: Outcome = "quarantined" if refusals and not claim.accepted else "settled"
-    return Ended(claim.delivery, outcome, counts, refusals)
+    return Ended(claim.delivery, _outcome(claim), counts, refusals)
 
 
-def _announce(claims: list[Claim], registered: Devices, tx: Transaction) -> None:
-    """One fact a device, and one fact a company and dataset for all observations of the batch."""
+def _outcome(claim: Claim) -> Outcome:
+    """Quarantined: nothing of the message was accepted. Duplicate: all of it was there before."""
+    if claim.refused or (claim.rejected and not claim.accepted):
+        return "quarantined"
+    nothing_new = not claim.rejected and set(claim.outcomes) == {"duplicate"}
+    return "duplicate" if claim.repeated or nothing_new else "settled"
+
+
+def _announce(claims: list[Claim], tx: Transaction) -> None:
+    """One fact for each change of a device; one fact a company and dataset for all observations of the batch."""
+    datasets: dict[tuple[str, str], list[Recorded]] = {}
     for claim in claims:
-        key = (claim.declared.partner, claim.declared.device) if claim.declared else None
-        if key in registered and claim.cause and not claim.refused:
-            tx.announce(_registered(registered.pop(key)), cause=claim.cause)
-    datasets: dict[tuple[str, str], list[tuple[ObservationSaid, Cause]]] = {}
-    for claim in claims:
+        if claim.cause is None:
+            continue
+        if claim.registered:
+            tx.announce(_registered(claim.registered), cause=claim.cause)
         for observation, outcome in zip(claim.accepted, claim.outcomes, strict=True):
-            if outcome != "duplicate" and claim.cause:
-                said = (_said(observation, outcome), claim.cause)
-                datasets.setdefault((observation.reading.partner, observation.datastream.dataset), []).append(said)
+            if outcome != "duplicate":
+                dataset = (observation.reading.partner, observation.datastream.dataset)
+                datasets.setdefault(dataset, []).append((_said(observation, outcome), claim.cause))
     for (partner, dataset), recorded in datasets.items():
-        for start in range(0, len(recorded), OBSERVATIONS_AN_EVENT):
-            part = recorded[start : start + OBSERVATIONS_AN_EVENT]
-            observations = [observation for observation, _ in part]
-            fact = ObservationsRecordedV1(
-                partner=partner, dataset=dataset, recorded_at=tx.now, observations=observations
-            )
+        for part in _pieces(recorded):
+            said = [observation for observation, _ in part]
+            fact = ObservationsRecordedV1(partner=partner, dataset=dataset, recorded_at=tx.now, observations=said)
             tx.announce(fact, cause=part[0][1])
+
+
+def _pieces(recorded: list[Recorded]) -> Iterator[list[Recorded]]:
+    """Cut where an event would become too large for the broker."""
+    piece: list[Recorded] = []
+    size = 0
+    for row in recorded:
+        said = row[0]
+        bound = 600 + 4 * (len(said.event_source) + len(said.event_id))  # a character has four bytes at most
+        if piece and size + bound > FACT_BYTES:
+            yield piece
+            piece, size = [], 0
+        piece.append(row)
+        size += bound
+    if piece:
+        yield piece
 
 
 def _registered(device: Device) -> DeviceRegisteredV1:
@@ -281,3 +345,13 @@ def _said(observation: Observation, outcome: domain.Outcome) -> ObservationSaid:
         event_source=reading.event_source,
         event_id=reading.event_id,
     )
+
+
+def _report(claims: list[Claim]) -> None:
+    """One line a batch, after the commit; the ids of messages are in the tables."""
+    reasons = Counter(str(claim.refused.reason) for claim in claims if claim.refused)
+    reasons += Counter(str(refused.reason) for claim in claims for _, refused in claim.rejected)
+    outcomes = Counter(outcome for claim in claims for outcome in claim.outcomes)
+    log.info("claims.ingested", messages=len(claims), **outcomes)
+    if reasons:
+        log.warning("claims.quarantined", **reasons)

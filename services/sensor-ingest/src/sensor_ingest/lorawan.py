@@ -4,24 +4,42 @@ Sources: ChirpStack v4 documentation, "Integrations / MQTT"; Cayenne Low Power P
 Alliance, object ids minus 3200).
 """
 
-import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from oker_contracts import Reason, Refused
+from oker_contracts.base import Instant
 from oker_contracts.envelope import read_json
-from oker_contracts.reading import json_path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from oker_contracts.reading import refusals
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 TOPIC = re.compile(r"application/[^/]+/device/(?P<eui>[0-9A-Fa-f]{16})/event/(?P<event>[a-z]+)")
 NO_READING = frozenset({"join", "status", "ack", "txack", "log", "location", "integration"})
 """Events of ChirpStack v4 that carry no reading."""
+MAX_UPLINK = 64_000
+"""Bytes; real ones have about two thousand."""
+DIALECTS = {
+    "ChirpStack v3 (upgrade the server to v4)": {"devEUI", "applicationID"},
+    "The Things Stack v3": {"end_device_ids"},
+    "ThingPark": {"DevEUI_uplink"},
+    "LORIOT": {"EUI", "cmd"},
+}
+"""Network servers and versions that are not read, with the fields that give them away: all of them must be there."""
+PATHS = {
+    "device": "$.deviceInfo.devEui",
+    "phenomenon_time": "$.time",
+    "result_time": "$.time",
+    "property": "$.data",
+    "unit": "$.data",
+    "value": "$.data",
+}
+"""Where in an uplink a field of a reading comes from."""
 
-Eui = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$", to_lower=True)]
+Eui = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{16}$"), AfterValidator(str.lower)]
 
 
 class DeviceInfo(BaseModel):
@@ -29,29 +47,31 @@ class DeviceInfo(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    devEui: Eui
+    devEui: Eui  # noqa: N815
 
 
 class Uplink(BaseModel):
-    """A ChirpStack v4 uplink; zero values are left out by the sender (``fPort``, ``fCnt``)."""
+    """The part of a ChirpStack v4 uplink that is needed; zero values are left out by the sender."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    deduplicationId: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    time: AwareDatetime
-    deviceInfo: DeviceInfo
-    fCnt: Annotated[int, Field(ge=0, le=2**32)] = 0
-    fPort: Annotated[int, Field(ge=0, le=255)] = 0
+    deduplicationId: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]  # noqa: N815
+    time: Instant
+    deviceInfo: DeviceInfo  # noqa: N815
+    fCnt: Annotated[int, Field(ge=0, lt=2**32)] = 0  # noqa: N815
+    fPort: Annotated[int, Field(ge=0, le=255)] = 0  # noqa: N815
     data: Annotated[str, StringConstraints(max_length=1024)] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One uplink, read: the device, when, its identity at the network server, and the raw bytes."""
+    """One uplink, read: the device, when, its identity at the network server, counter, port and the raw bytes."""
 
     device: str
     time: datetime
     id: str
+    counter: int
+    port: int
     payload: bytes
 
 
@@ -59,10 +79,13 @@ def read_message(topic: str, body: bytes) -> Frame | None:
     """Read an MQTT message of ChirpStack v4; ``None`` for events that carry no reading.
 
     Raises:
-        Refused: ``topic_unmapped``, ``dialect_foreign``, or what is wrong with the uplink and where.
+        Refused: ``dialect_foreign``, ``topic_unmapped``, or what is wrong with the uplink and where.
     """
+    if len(body) > MAX_UPLINK:
+        raise Refused(Reason.BODY_TOO_LARGE, "$", f"A message of a network server has {MAX_UPLINK} bytes at most.")
     match = TOPIC.fullmatch(topic)
     if match is None:
+        _refuse_other_dialects(body)
         detail = "Mapped is application/<id>/device/<DevEUI>/event/<event> of ChirpStack v4."
         raise Refused(Reason.TOPIC_UNMAPPED, "topic", detail)
     if match["event"] in NO_READING:
@@ -72,35 +95,34 @@ def read_message(topic: str, body: bytes) -> Frame | None:
     uplink = _uplink(body)
     if uplink.deviceInfo.devEui != match["eui"].lower():
         raise Refused(Reason.TOPIC_MISMATCH, "$.deviceInfo.devEui", "Differs from the DevEUI in the topic.")
-    return Frame(uplink.deviceInfo.devEui, uplink.time, uplink.deduplicationId, _bytes(uplink.data))
+    return Frame(
+        device=uplink.deviceInfo.devEui,
+        time=uplink.time,
+        id=uplink.deduplicationId,
+        counter=uplink.fCnt,
+        port=uplink.fPort,
+        payload=_bytes(uplink.data),
+    )
 
 
 def _uplink(body: bytes) -> Uplink:
-    said = read_json(body)
-    if not isinstance(said, dict):
-        raise Refused(Reason.FIELD_TYPE_WRONG, "$", "A ChirpStack uplink is a JSON object.")
-    _refuse_other_dialects(said)
     try:
-        return Uplink.model_validate_json(json.dumps(said))
+        return Uplink.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    missing = first["type"] == "missing"
-    reason = Reason.FIELD_MISSING if missing else Reason.FIELD_VALUE_INVALID
-    raise Refused(reason, json_path(first["loc"]), first["msg"][:200])
+        _refuse_other_dialects(body)
+        raise refusals(error, body)[0] from None
 
 
-def _refuse_other_dialects(said: dict[str, object]) -> None:
+def _refuse_other_dialects(body: bytes) -> None:
     """Name the dialect, so that the sender knows which setting to change."""
-    marks = {
-        "ChirpStack v3 (devEUI in Base64; upgrade to v4)": {"devEUI", "applicationID"},
-        "The Things Stack v3": {"end_device_ids", "uplink_message"},
-        "ThingPark": {"DevEUI_uplink"},
-        "LORIOT": {"EUI", "cmd"},
-    }
-    for dialect, keys in marks.items():
-        found = sorted(keys & set(said))
-        if found:
-            raise Refused(Reason.DIALECT_FOREIGN, f"$.{found[0]}", f"This is {dialect}; ChirpStack v4 is read here.")
+    try:
+        said: Any = read_json(body)
+    except Refused:
+        return
+    for dialect, marks in DIALECTS.items():
+        if isinstance(said, dict) and marks <= said.keys():
+            path = f"$.{min(marks)}"
+            raise Refused(Reason.DIALECT_FOREIGN, path, f"This is {dialect}; ChirpStack v4 is read here.")
 
 
 def _bytes(data: str) -> bytes:
@@ -134,7 +156,10 @@ _LPP: dict[int, tuple[str, int, bool, float, str]] = {
 _LPP_AXES: dict[int, tuple[str, tuple[tuple[str, int, float, str], ...]]] = {
     113: ("accelerometer", tuple((axis, 2, 1000, "[g]") for axis in "xyz")),
     134: ("gyrometer", tuple((axis, 2, 100, "deg/s") for axis in "xyz")),
-    136: ("gps", (("latitude", 3, 10_000, "deg"), ("longitude", 3, 10_000, "deg"), ("altitude", 3, 100, "m"))),
+    136: (
+        "gps",
+        (("latitude", 3, 10_000, "deg"), ("longitude", 3, 10_000, "deg"), ("altitude", 3, 100, "m")),
+    ),
 }
 """Type: name, and for each signed component its name, size, divisor and unit."""
 

@@ -1,18 +1,18 @@
 """The tables of sensor-ingest: devices, datastreams, observations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from oker_bus.store import run
-from sqlalchemy import DateTime, Double, Text, text, tuple_
+from sqlalchemy import DateTime, Double, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import registry
-from sqlmodel import Column, Field, SQLModel, col, select
+from sqlmodel import Column, Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from sensor_ingest.domain import Datastream, Device, Observation
+from sensor_ingest.domain import Datastream, Device, EventRow, Observation
 
 
 class Base(SQLModel, registry=registry()):
@@ -35,9 +35,10 @@ class DatastreamRow(Base, table=True):
     """One observed property of a device."""
 
     __tablename__ = "datastream"
+    __table_args__ = (UniqueConstraint("partner", "device", "property", name="datastream_of_device"),)
 
     id: UUID = Field(primary_key=True)
-    partner: str = Field(sa_type=Text, index=True)
+    partner: str = Field(sa_type=Text)
     device: str = Field(sa_type=Text)
     property: str = Field(sa_type=Text)
     unit: str = Field(sa_type=Text)
@@ -65,12 +66,25 @@ class ObservationRow(Base, table=True):
 
 metadata = Base.metadata
 
+LOCK_DEVICES, LOCK_DATASTREAMS = 0x6465, 0x6473
+"""Advisory locks, held until the commit: they keep replicas of the service from deciding at once on one thing."""
+DATASTREAM_LOCKS = 64
+
+DEVICES = """
+SELECT d.partner, d.device, d.name, d.codec, d.location,
+       s.id, s.property, s.unit, s.dataset, s.observed_property
+FROM unnest(CAST(:partners AS text[]), CAST(:devices AS text[])) AS wanted(partner, device)
+JOIN device d USING (partner, device)
+JOIN datastream s USING (partner, device)
+ORDER BY d.partner, d.device, s.property
+"""
+
 INSERT_OBSERVATIONS = """
 WITH inserted AS (
   INSERT INTO observation
     (datastream, phenomenon_time, event_key, result_time, value, event_source, event_id, recorded_at)
-  SELECT o.*, $8 FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::timestamptz[], $5::float8[],
-                             $6::text[], $7::text[]) AS o
+  SELECT o.*, $8::timestamptz
+  FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::timestamptz[], $5::float8[], $6::text[], $7::text[]) AS o
   ON CONFLICT DO NOTHING
   RETURNING datastream, phenomenon_time, event_key
 )
@@ -96,24 +110,29 @@ FROM observation o JOIN datastream d ON d.id = o.datastream GROUP BY d.partner
 """
 
 
+async def lock_devices(session: AsyncSession, partners: set[str]) -> None:
+    """Nobody else changes devices of these companies until the commit."""
+    if partners:
+        lock = (
+            "SELECT pg_advisory_xact_lock(:space, hashtext(partner)) FROM unnest(CAST(:partners AS text[])) AS partner"
+        )
+        await run(session, text(lock), {"space": LOCK_DEVICES, "partners": sorted(partners)})
+
+
 async def devices(session: AsyncSession, keys: set[tuple[str, str]]) -> dict[tuple[str, str], Device]:
-    """The devices with these (company, device) keys that are known, with their datastreams."""
+    """The devices with these (company, device) keys that are known, with their datastreams by property."""
     if not keys:
         return {}
-    wanted = sorted(keys)
-    rows = (await session.exec(select(DeviceRow).where(_among(DeviceRow, wanted)))).all()
+    wanted = {"partners": [partner for partner, _ in keys], "devices": [device for _, device in keys]}
+    rows = (await run(session, text(DEVICES).columns(location=JSONB), wanted)).all()
     streams: dict[tuple[str, str], dict[str, Datastream]] = {}
-    for s in (await session.exec(select(DatastreamRow).where(_among(DatastreamRow, wanted)))).all():
-        found = Datastream(s.id, s.property, s.unit, s.dataset, s.observed_property)
-        streams.setdefault((s.partner, s.device), {})[s.property] = found
-    return {(row.partner, row.device): _device(row, streams.get((row.partner, row.device), {})) for row in rows}
+    for row in rows:
+        stream = Datastream(row.id, row.property, row.unit, row.dataset, row.observed_property)
+        streams.setdefault((row.partner, row.device), {})[row.property] = stream
+    return {(row.partner, row.device): _device(row, streams[row.partner, row.device]) for row in rows}
 
 
-def _among(table: type[DeviceRow] | type[DatastreamRow], keys: list[tuple[str, str]]) -> Any:
-    return tuple_(col(table.partner), col(table.device)).in_(keys)
-
-
-def _device(row: DeviceRow, streams: dict[str, Datastream]) -> Device:
+def _device(row: Any, streams: dict[str, Datastream]) -> Device:
     location = (row.location[0], row.location[1]) if row.location else None
     return Device(row.partner, row.device, row.name, row.codec, location, streams)
 
@@ -124,40 +143,49 @@ async def devices_of(session: AsyncSession, partner: str | None) -> list[Device]
     if partner is not None:
         query = query.where(DeviceRow.partner == partner)
     keys = {(owner, device) for owner, device in (await session.exec(query)).all()}
-    return [device for _, device in sorted((await devices(session, keys)).items())]
+    return list((await devices(session, keys)).values())
 
 
-async def save_devices(session: AsyncSession, changed: Sequence[Device]) -> None:
-    """Insert or replace devices, and add datastreams that are new."""
-    for device in changed:
-        row = {
+async def save_devices(session: AsyncSession, changed: Mapping[tuple[str, str], Device]) -> None:
+    """Insert or replace devices and datastreams."""
+    if not changed:
+        return
+    rows = [_device_row(device) for device in changed.values()]
+    upsert = insert(DeviceRow).values(rows)
+    new = {name: upsert.excluded[name] for name in ("name", "codec", "location")}
+    await run(session, upsert.on_conflict_do_update(index_elements=["partner", "device"], set_=new))
+    streams = [row for device in changed.values() for row in _datastream_rows(device)]
+    insert_streams = insert(DatastreamRow)
+    words = {"observed_property": insert_streams.excluded.observed_property}
+    await run(session, insert_streams.on_conflict_do_update(index_elements=["id"], set_=words), streams)
+
+
+def _device_row(device: Device) -> dict[str, Any]:
+    return {
+        "partner": device.partner,
+        "device": device.device,
+        "name": device.name,
+        "codec": device.codec,
+        "location": list(device.location) if device.location else None,
+    }
+
+
+def _datastream_rows(device: Device) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": s.id,
             "partner": device.partner,
             "device": device.device,
-            "name": device.name,
-            "codec": device.codec,
-            "location": list(device.location) if device.location else None,
+            "property": s.property,
+            "unit": s.unit,
+            "dataset": s.dataset,
+            "observed_property": s.observed_property,
         }
-        changes = {name: row[name] for name in ("name", "codec", "location")}
-        upsert = insert(DeviceRow).values(row).on_conflict_do_update(index_elements=["partner", "device"], set_=changes)
-        await run(session, upsert)
-        streams = [
-            {
-                "id": s.id,
-                "partner": device.partner,
-                "device": device.device,
-                "property": s.property,
-                "unit": s.unit,
-                "dataset": s.dataset,
-                "observed_property": s.observed_property,
-            }
-            for s in device.datastreams.values()
-        ]
-        await run(session, insert(DatastreamRow).values(streams).on_conflict_do_nothing())
+        for s in device.datastreams.values()
+    ]
 
 
-async def insert_observations(
-    raw: Any, observations: Sequence[Observation], now: datetime
-) -> dict[tuple[UUID, datetime, UUID], bool]:
+async def insert_observations(raw: Any, observations: Sequence[Observation], now: datetime) -> dict[EventRow, bool]:
     """Insert a batch in one statement.
 
     Args:
@@ -165,8 +193,11 @@ async def insert_observations(
         now: the time of recording.
 
     Returns:
-        The rows that were new, by natural key and event; the value says whether their natural key was known before.
+        The rows that were new; the value says whether their natural key was known before.
     """
+    buckets = sorted({o.datastream.id.int % DATASTREAM_LOCKS for o in observations})
+    lock = "SELECT pg_advisory_xact_lock($1, bucket) FROM unnest($2::int[]) AS bucket"
+    await raw.execute(lock, LOCK_DATASTREAMS, buckets)
     rows = [
         (o.datastream.id, r.phenomenon_time, r.event_key, r.result_time, r.value, r.event_source, r.event_id)
         for o in observations

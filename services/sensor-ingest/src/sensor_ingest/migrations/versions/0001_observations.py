@@ -26,8 +26,8 @@ def upgrade() -> None:
         sa.Column("unit", sa.Text, nullable=False),
         sa.Column("dataset", sa.Text, nullable=False),
         sa.Column("observed_property", sa.Text, nullable=False),
+        sa.UniqueConstraint("partner", "device", "property", name="datastream_of_device"),
     )
-    op.create_index("ix_datastream_partner", "datastream", ["partner"])
     op.create_table(
         "observation",
         sa.Column("datastream", sa.Uuid, primary_key=True),

@@ -1,0 +1,58 @@
+"""The command `oker`: accounts, topology, identity, ledger, trail, contracts."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from oker_cli import accounts, contracts, identity, ledger_command, topology, trail_command
+from oker_cli.failure import Failure
+
+
+class Group(TyperGroup):
+    """Says a failure in one sentence, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            typer.echo(f"oker: {failure}", err=True)
+            raise typer.Exit(failure.code) from None
+
+
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="OKER_ENV_FILE",
+            help="A file of OKER_… settings. The environment wins over it. Default: .oker/env, if it is there.",
+        ),
+    ] = None,
+) -> None:
+    """Operate Oker: streams, accounts, tokens, the ledger and the trail of an event."""
+    context.obj = env_file
+
+
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(topology.app, name="topology")
+app.add_typer(identity.app, name="identity")
+app.add_typer(contracts.app, name="contracts")
+app.command("token")(identity.token)
+app.command("ledger")(ledger_command.ledger)
+app.command("trail")(trail_command.trail)
+
+if __name__ == "__main__":
+    app()

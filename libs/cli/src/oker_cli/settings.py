@@ -1,0 +1,55 @@
+"""What the operator's commands are told from outside: the environment, or a file of the same names."""
+
+from pathlib import Path
+
+import typer
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from oker_cli.failure import Failure
+
+DEFAULT_ENV_FILE = Path(".oker/env")
+
+
+class OperatorSettings(BaseSettings):
+    """Each command needs a part of them only; what it needs and does not find, it names."""
+
+    model_config = SettingsConfigDict(env_prefix="OKER_", hide_input_in_errors=True, extra="ignore")
+
+    nats_url: str | None = None
+    operator_password: SecretStr | None = None
+    topology_password: SecretStr | None = None
+    partners_file: Path | None = None
+    service_urls: dict[str, str] | None = None
+    """Service to the address of its HTTP side, as JSON."""
+    token: SecretStr | None = None
+    """A bearer token with the role ``auditor`` or ``unit``."""
+
+
+def read_settings(context: typer.Context) -> OperatorSettings:
+    """Read them, once a command; the context holds the file that was named, or nothing.
+
+    Raises:
+        Failure: the file is not there, or a setting has no valid value.
+    """
+    named: Path | None = context.obj
+    if named is not None and not named.is_file():
+        raise Failure(f"{named} is not there; name another file with --env-file or OKER_ENV_FILE", 2)
+    file = named or (DEFAULT_ENV_FILE if DEFAULT_ENV_FILE.is_file() else None)
+    try:
+        return OperatorSettings(_env_file=file)
+    except ValidationError as error:
+        wrong = "; ".join(f"OKER_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise Failure(f"settings are wrong: {wrong}", 2) from None
+    except SettingsError:
+        example = '{"sensor-ingest": "http://127.0.0.1:8101"}'
+        raise Failure(f"OKER_SERVICE_URLS is not JSON; an example: {example}", 2) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} cannot be read ({type(error).__name__})", 2) from None
+
+
+def missing(name: str) -> Failure:
+    """A setting that a command needs and that was given nowhere."""
+    places = f"in the environment, or in {DEFAULT_ENV_FILE} (another file: --env-file or OKER_ENV_FILE)"
+    return Failure(f"OKER_{name.upper()} is not set; set it {places}", 2)

@@ -1,0 +1,122 @@
+"""From a message of a stream to what the trail needs of it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from oker_cli.trail import Key, Place, Told
+from oker_cli.what import printable, what
+from oker_contracts import TYPE_PREFIX, Contract, Refused, catalog, read_envelope, reader
+from oker_contracts.evaluation.kpi_assessed_v1 import KpiAssessedV1
+from oker_contracts.notification.mail_queued_v1 import MailQueuedV1
+from oker_contracts.notification.mail_sent_v1 import MailSentV1
+from oker_contracts.project.proposal_received_v1 import ProposalReceivedV1
+from oker_contracts.project.registered_v1 import ProjectRegisteredV1
+from oker_contracts.selection.ballot_cast_v1 import BallotCastV1
+from oker_contracts.selection.decision_taken_v1 import DecisionTakenV1
+from oker_contracts.selection.round_opened_v1 import RoundOpenedV1
+from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
+from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
+
+QUARANTINE = "QUARANTINE"
+
+
+def told(stream: str, msg: Any) -> Told:
+    """Read one message; what cannot be read is told as well, with its place for an id."""
+    headers = {str(name): str(value) for name, value in (msg.headers or {}).items()}
+    place = Place(stream, int(msg.seq))
+    if stream == QUARANTINE:
+        return _refusal(place, headers, msg.time)
+    partner = msg.subject.split(".", 2)[1] if stream.startswith("IN_") else ""
+    try:
+        envelope = read_envelope(headers, msg.data or b"")
+    except Refused:
+        return _unreadable(place, partner, headers, msg.time)
+    data = _data(envelope.type, envelope.data, "claim" if partner else "fact")
+    return Told(
+        key=(partner, envelope.source, envelope.id),
+        type=_name(envelope.type),
+        time=msg.time,
+        place=place,
+        what=what(data) if data else "",
+        causation=envelope.causationid,
+        **(_links(partner, data) if data else {}),
+    )
+
+
+def _unreadable(place: Place, partner: str, headers: Mapping[str, str], time: Any) -> Told:
+    """Without a whole envelope it still lies somewhere, and may have been given an id."""
+    said = {name.lower(): value for name, value in headers.items()}
+    key = (partner, said.get("ce-source") or place.stream, said.get("ce-id") or str(place))
+    return Told(key, _name(said.get("ce-type") or "(no type)"), time, place, "cannot be read")
+
+
+def _refusal(place: Place, headers: Mapping[str, str], time: Any) -> Told:
+    """The copy of a refused message has the headers of the original, and the reason in headers of its own."""
+    said = {name.lower(): value for name, value in headers.items()}
+    stream, _, rest = said.get("oker-position", "").partition("/")
+    sequence, _, part = rest.partition("/")
+    original = Place(stream, int(sequence)) if sequence.isdigit() else None
+    reason = f"{said.get('oker-reason', '')} at {said.get('oker-path', '')}"
+    which = f"reading {part}: " if part not in ("", "0") else ""
+    return Told(
+        key=("", QUARANTINE, str(place)),
+        type="quarantined",
+        time=time,
+        place=place,
+        what=printable(which + reason),
+        names=frozenset({said["ce-id"]} if said.get("ce-id") else ()),
+        refuses=original,
+    )
+
+
+def _name(type: str) -> str:
+    return type.removeprefix(TYPE_PREFIX)
+
+
+def _data(type: str, body: bytes, kind: str) -> Contract | None:
+    """The data, if it is valid and stands where its kind belongs: a company's word is no fact."""
+    entry = catalog().find(type)
+    if entry is None or entry.kind != kind:
+        return None
+    try:
+        return reader().data(entry, body)
+    except Refused:
+        return None
+
+
+def _links(partner: str, data: Contract) -> dict[str, Any]:
+    """What the data says about causes, besides ``causationid``."""
+    match data:
+        case MqttMessageReceivedV1():
+            readings = _uplink(partner, data.payload)
+            return {"carries": readings, "names": frozenset(id for _, _, id in readings)}
+        case ObservationsRecordedV1():
+            return {"records": tuple((data.partner, o.event_source, o.event_id) for o in data.observations)}
+        case KpiAssessedV1():
+            return {"evidence": (data.partner, data.evidence.event_source, data.evidence.event_id)}
+        case RoundOpenedV1():
+            return {"gives": f"round/{data.round_id}"}
+        case BallotCastV1():
+            return {"gives": f"ballots/{data.round_id}", "takes": (f"round/{data.round_id}",)}
+        case DecisionTakenV1():
+            return {"takes": (f"round/{data.round_id}", f"ballots/{data.round_id}")}
+        case ProposalReceivedV1():
+            return {"gives": f"proposal/{data.project_id}"}
+        case ProjectRegisteredV1(origin="proposal"):
+            return {"takes": (f"proposal/{data.project_id}",)}
+        case MailQueuedV1() | MailSentV1():
+            return {"names": frozenset({data.message_id})}
+    return {}
+
+
+def _uplink(partner: str, payload: bytes) -> tuple[Key, ...]:
+    """The reading in an uplink of ChirpStack v4, as sensor-ingest names it."""
+    try:
+        said = json.loads(payload)
+        device, id = said["deviceInfo"]["devEui"], said["deduplicationId"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
+    if not isinstance(device, str) or not isinstance(id, str):
+        return ()
+    return ((partner, f"/lorawan/{device.lower()}", id),)

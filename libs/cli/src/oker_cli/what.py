@@ -1,0 +1,99 @@
+"""What an event says, in one line and without personal data: things, companies, projects and numbers."""
+
+from oker_contracts import Contract
+from oker_contracts.evaluation.calendar_laid_out_v1 import CalendarLaidOutV1
+from oker_contracts.evaluation.kpi_assessed_v1 import KpiAssessedV1
+from oker_contracts.evaluation.kpi_bound_v1 import KpiBoundV1
+from oker_contracts.notification.mail_queued_v1 import MailQueuedV1
+from oker_contracts.notification.mail_sent_v1 import MailSentV1
+from oker_contracts.project.catalogue_imported_v1 import CatalogueImportedV1
+from oker_contracts.project.proposal_received_v1 import ProposalReceivedV1
+from oker_contracts.project.proposed_v2 import ProjectProposedV2
+from oker_contracts.project.registered_v1 import ProjectRegisteredV1
+from oker_contracts.selection.ballot_cast_v1 import BallotCastV1
+from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
+from oker_contracts.selection.decision_taken_v1 import DecisionTakenV1
+from oker_contracts.selection.round_opened_v1 import RoundOpenedV1
+from oker_contracts.sensor.device_declared_v1 import DeviceDeclaredV1
+from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1
+from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
+from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
+from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1
+
+MOST = 100
+
+
+def what(data: Contract) -> str:
+    """One line about an event; holders, scores, names of things and free text are left out."""
+    return printable(_sensor(data) or _project(data) or _selection(data) or _evaluation(data) or _mail(data))
+
+
+def printable(said: str, most: int = MOST) -> str:
+    """Text of companies as it may go to a terminal: no control characters, and not without end."""
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in said[: most + 1])
+    return clean if len(clean) <= most else f"{clean[: most - 1]}…"
+
+
+def _sensor(data: Contract) -> str:
+    match data:
+        case ReadingReportedV1():
+            results = (f"{r.property} {r.value:g} {r.unit}" for r in data.results)
+            return f"{data.device}: {', '.join(results)}"
+        case DeviceDeclaredV1():
+            return f"{data.device} with {len(data.datastreams)} datastreams"
+        case MqttMessageReceivedV1():
+            return f"{len(data.payload)} bytes on {data.topic}"
+        case DeviceRegisteredV1():
+            return f"{data.partner}: {data.device} with {len(data.datastreams)} datastreams"
+        case ObservationsRecordedV1():
+            return f"{data.partner}, {data.dataset}: {len(data.observations)} observations"
+    return ""
+
+
+def _project(data: Contract) -> str:
+    match data:
+        case ProjectProposedV2():
+            return f"{data.proposal}, for {', '.join(data.fields_of_action)}"
+        case CatalogueImportedV1():
+            return f"{data.catalogue}: {len(data.projects)} projects"
+        case ProposalReceivedV1():
+            return f"{data.project_id}, proposed by {data.partner}"
+        case ProjectRegisteredV1():
+            return f"{data.project_id}, from a {data.origin}" if data.origin == "proposal" else data.project_id
+    return ""
+
+
+def _selection(data: Contract) -> str:
+    match data:
+        case CandidateListedV1():
+            return data.project_id
+        case RoundOpenedV1():
+            return f"{data.round_id}: {len(data.candidates)} candidates, {len(data.electorate)} voters"
+        case BallotCastV1():
+            return f"{data.round_id}: one ballot on {data.project_id}"
+        case DecisionTakenV1():
+            selected = [line.project_id for line in data.ranking if line.selected]
+            return f"{data.round_id}: {', '.join(selected) or 'nothing selected'}"
+    return ""
+
+
+def _evaluation(data: Contract) -> str:
+    match data:
+        case CalendarLaidOutV1():
+            return f"{data.strategy_version}: {len(data.cycles)} evaluations"
+        case KpiBoundV1():
+            return f"{data.kpi_id} to {data.partner}, {data.device}, {data.property}"
+        case KpiAssessedV1():
+            sign = "≥" if data.direction == "at_least" else "≤"
+            target = f"{data.value:g} {data.unit}, target {sign} {data.target:g}"
+            return f"{data.kpi_id}: {data.status.replace('_', ' ')}, {target}"
+    return ""
+
+
+def _mail(data: Contract) -> str:
+    match data:
+        case MailQueuedV1():
+            return f"to the role {data.role}"
+        case MailSentV1():
+            return "accepted by the mail server"
+    return ""
