@@ -91,8 +91,10 @@ class Place:
         await self.bench.jetstream().pause_consumer(STREAM, durable, until)
 
     async def release(self, durable: str) -> None:
-        """Deliver again."""
+        """Deliver again. A durable that was held sleeps until the next request: one too small for any message wakes it."""
         await self.bench.jetstream().resume_consumer(STREAM, durable)
+        request = json.dumps({"batch": 1, "max_bytes": 1, "no_wait": True}).encode()
+        await self.bench.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{durable}", request, reply=self.bench.new_inbox())
 
     async def drain(self, durable: str) -> float:
         """Release a durable on a full stream; seconds until all is committed, acknowledged and announced."""

@@ -30,7 +30,7 @@ Outcome = Literal["settled", "duplicate", "quarantined"]
 NOTIFY_CHANNEL = "oker_outbox"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""
-_CONTROLS = {code: " " for code in (*range(0x20), 0x7F)}
+_CONTROLS = dict.fromkeys((*range(32), 127), " ")
 MAX_COPY, MAX_COPIED_HEADERS = 800_000, 100_000
 """Bytes of a body, and of its headers, in the copy for QUARANTINE; the broker's limit is 1 MiB for both."""
 
@@ -179,13 +179,14 @@ class Quarantined:
 
 
 def _publishable(headers: dict[str, str]) -> dict[str, str]:
-    """Those of a stranger's headers that may be said again; names that the broker itself obeys are not."""
+    """Those of a stranger's headers that may be said again; names that the broker or we ourselves obey may not."""
     room = MAX_COPIED_HEADERS
     kept = {}
-    for name, value in headers.items():
-        room -= len(name) + len(value.encode())
+    for name, said in headers.items():
+        value = _ascii(said)
+        room -= len(name) + len(value)
         if _HEADER_NAME.fullmatch(name) and not name.lower().startswith(("nats-", "oker-")) and room > 0:
-            kept[name] = _ascii(value)
+            kept[name] = value
     return kept
 
 

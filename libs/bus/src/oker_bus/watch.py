@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,17 +35,23 @@ class Watch:
 
     jetstream: JetStreamContext
     durables: dict[str, Watched] = field(default_factory=dict)
+    added: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, consumer: str, stream: str, subscriber: Any = None) -> None:
         """Look at this durable from now on."""
-        self.durables.setdefault(f"{consumer} on {stream}", Watched(consumer, stream, subscriber))
+        name = f"{consumer} on {stream}"
+        if name not in self.durables:
+            self.durables[name] = Watched(consumer, stream, subscriber)
+            self.added.set()
 
     async def run(self) -> None:
         """Look at every durable, for ever."""
         while True:
+            self.added.clear()
             for watched in list(self.durables.values()):
                 await self._look(watched)
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.added.wait(), LOOK_SECONDS)
 
     def failing(self) -> dict[str, str]:
         """The durables that do not get on, and why."""

@@ -38,7 +38,7 @@ class Line:
     def difference(self) -> str:
         """What does not add up, as a sentence without its subject."""
         gap = self.total - self._sum
-        return f"{self.name} do not balance: {self.equation} ({abs(gap)} {'missing' if gap > 0 else 'too many'})"
+        return f"{self.name} does not balance: {self.equation} ({abs(gap)} {'missing' if gap > 0 else 'too many'})"
 
     def figures(self) -> dict[str, int]:
         """Total and parts by name."""
@@ -105,21 +105,19 @@ class Account:
         ended = self.counted.settled + self.counted.quarantined
         pending = self.waiting.without(ended, self.accepted)
         parts = (("settled", self.counted.settled), ("quarantined", self.counted.quarantined), ("pending", pending))
-        return Line("messages", "accepted", self.accepted, parts)
+        return Line("per message", "accepted", self.accepted, parts)
 
     @property
     def readings(self) -> Line:
         """Each reading is stored, a duplicate, corrected or quarantined."""
         counted = dict(self.counted.readings)
-        return Line("readings", "read", counted["read"], tuple((name, counted[name]) for name in READINGS))
+        return Line("per reading", "read", counted["read"], tuple((name, counted[name]) for name in READINGS))
 
     @property
     def recount(self) -> list[Line]:
         """What the settlements say stands in the tables."""
         said, found = dict(self.counted.readings), dict(self.counted.recounted)
-        return [
-            Line(f"readings ({name}) and tables", name, said[name], (("recounted", found[name]),)) for name in RECOUNTED
-        ]
+        return [Line(f"recount ({name})", name, said[name], (("recounted", found[name]),)) for name in RECOUNTED]
 
     @property
     def forwarding(self) -> Line:
@@ -129,7 +127,7 @@ class Account:
         forgotten = self.mqtt.stored - self.mqtt.forwarded - pending
         if forgotten > 0 and not self.mqtt.intake_is_complete:
             parts.append(("forgotten by age", forgotten))
-        return Line("MQTT messages", "stored", self.mqtt.stored, tuple(parts))
+        return Line("per MQTT message", "stored", self.mqtt.stored, tuple(parts))
 
     @property
     def lines(self) -> list[Line]:

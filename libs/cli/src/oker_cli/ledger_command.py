@@ -11,7 +11,6 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from pydantic import SecretStr
-from rich.console import Console
 from rich.table import Table
 
 from oker_bus.accounts import MQTT_DURABLE, MQTT_STREAM
@@ -19,7 +18,8 @@ from oker_cli.accounts import partners_of
 from oker_cli.broker import TIMEOUT_SECONDS, connected
 from oker_cli.failure import Failure
 from oker_cli.ledger import Account, Ledger, Mqtt, Waiting, counted, steady
-from oker_cli.scan import stored_messages
+from oker_cli.scan import messages_on
+from oker_cli.screen import console
 from oker_cli.settings import OperatorSettings, missing, read_settings
 from oker_contracts import catalog
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
@@ -129,15 +129,15 @@ async def _mqtt(nats: Client, slug: str, intake: Any) -> Mqtt:
 async def _forwarded_once(nats: Client, slug: str) -> int:
     """How many different messages were forwarded: after an outage longer than the dedup window one may stand twice."""
     js = nats.jetstream(timeout=TIMEOUT_SECONDS)
-    messages = stored_messages(js, f"IN_{slug}", subject=_forwarded_subject(slug))
+    messages = messages_on(js, f"IN_{slug}", _forwarded_subject(slug))
     return len({(msg.headers or {}).get("ce-id") async for msg in messages})
 
 
 def _show(taken: Ledger) -> None:
-    table = Table("Company", "Ledger", "")
+    table = Table("Company", "Ledger", "", "")
     for account in taken.accounts:
-        for line in account.lines:
-            first = account.partner if line == account.messages else ""
-            table.add_row(first, line.equation, "balances" if line.balances else "[bold red]does not balance[/]")
+        for position, line in enumerate(account.lines):
+            verdict = "balances" if line.balances else "[bold red]does not balance[/]"
+            table.add_row("" if position else account.partner, line.name, line.equation, verdict)
         table.add_section()
-    Console().print(table)
+    console().print(table)

@@ -6,21 +6,21 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from oker_cli.broker import TIMEOUT_SECONDS, connected
 from oker_cli.failure import Failure
 from oker_cli.scan import all_messages
+from oker_cli.screen import console
 from oker_cli.settings import OperatorSettings, read_settings
 from oker_cli.told import told
-from oker_cli.trail import Graph, Key, Step, Trail, build, find
+from oker_cli.trail import Graph, Key, Trail, build, find
 from oker_cli.what import printable
 
 BERLIN = ZoneInfo("Europe/Berlin")
-PIPED_WIDTH = 240
-"""Columns where no terminal says how many there are: lines stay whole."""
+ONE_LINE = 160
+"""Columns from which on an event is shown in one line."""
 
 
 def trail(
@@ -36,10 +36,9 @@ def trail(
     if as_json:
         typer.echo(json.dumps({"asked": id, "trails": [_figures(graph, one) for one in found]}, indent=2))
         return
-    console = Console()
-    wide = console if console.is_terminal else Console(width=PIPED_WIDTH)
+    screen = console()
     for one in found:
-        wide.print(_tree(graph, one))
+        screen.print(_tree(graph, one, "  " if screen.width >= ONE_LINE else "\n"))
 
 
 async def _graph(settings: OperatorSettings) -> Graph:
@@ -70,30 +69,26 @@ def _event(graph: Graph, key: Key) -> dict[str, Any]:
     }
 
 
-def _tree(graph: Graph, one: Trail) -> Tree:
-    root = Tree(_label(graph, one.asked, style="bold"))
+def _tree(graph: Graph, one: Trail, split: str) -> Tree:
+    """Causes first, then effects; each event hangs below the one through which it was reached."""
+    root = Tree(_label(graph, one.asked, split, "bold"))
     for title, steps in (("because of", one.ancestors), ("led to", one.descendants)):
         if steps:
-            _grow(graph, root.add(Text(title, style="italic")), one.asked, steps)
+            branches = {one.asked: root.add(Text(title, style="italic"))}
+            for step in steps:
+                branches[step.key] = branches[step.through].add(_label(graph, step.key, split))
     return root
 
 
-def _grow(graph: Graph, branch: Tree, asked: Key, steps: tuple[Step, ...]) -> None:
-    """Each event hangs below the one through which it was reached."""
-    branches = {asked: branch}
-    for step in steps:
-        branches[step.key] = branches[step.through].add(_label(graph, step.key))
-
-
-def _label(graph: Graph, key: Key, style: str = "") -> Text:
-    """Time, type, what; then id and place."""
+def _label(graph: Graph, key: Key, split: str, style: str = "cyan") -> Text:
+    """Time, type and what; then id and places."""
     event, places = graph.events[key], graph.places[key]
-    time = f"{event.time.astimezone(BERLIN):%d.%m.%Y %H:%M:%S}"
-    parts = [
-        (f"{time}  ", "dim"),
-        (printable(event.type), style or "cyan"),
-        (f"  {event.what}" if event.what else "", style),
-        (f"  {printable(key[2])}", "green"),
-        (f"  {', '.join(map(str, places[:3]))}{' …' if len(places) > 3 else ''}", "dim"),
-    ]
-    return Text.assemble(*parts)
+    where = ", ".join(map(str, places[:3])) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+    return Text.assemble(
+        (f"{event.time.astimezone(BERLIN):%d.%m.%Y %H:%M:%S}  ", "dim"),
+        (printable(event.type), style),
+        f"  {event.what}" if event.what else "",
+        split,
+        (printable(key[2]), "green"),
+        (f"  {where}", "dim"),
+    )

@@ -1,5 +1,7 @@
 """What an event says, in one line and without personal data: things, companies, projects and numbers."""
 
+from collections.abc import Sized
+
 from oker_contracts import Contract
 from oker_contracts.evaluation.calendar_laid_out_v1 import CalendarLaidOutV1
 from oker_contracts.evaluation.kpi_assessed_v1 import KpiAssessedV1
@@ -34,19 +36,23 @@ def printable(said: str, most: int = MOST) -> str:
     return clean if len(clean) <= most else f"{clean[: most - 1]}…"
 
 
+def _many(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}" + ("" if len(things) == 1 else "s")
+
+
 def _sensor(data: Contract) -> str:
     match data:
         case ReadingReportedV1():
             results = (f"{r.property} {r.value:g} {r.unit}" for r in data.results)
             return f"{data.device}: {', '.join(results)}"
         case DeviceDeclaredV1():
-            return f"{data.device} with {len(data.datastreams)} datastreams"
+            return f"{data.device} with {_many(data.datastreams, 'datastream')}"
         case MqttMessageReceivedV1():
             return f"{len(data.payload)} bytes on {data.topic}"
         case DeviceRegisteredV1():
-            return f"{data.partner}: {data.device} with {len(data.datastreams)} datastreams"
+            return f"{data.partner}: {data.device} with {_many(data.datastreams, 'datastream')}"
         case ObservationsRecordedV1():
-            return f"{data.partner}, {data.dataset}: {len(data.observations)} observations"
+            return f"{data.partner}, {data.dataset}: {_many(data.observations, 'observation')}"
     return ""
 
 
@@ -55,7 +61,7 @@ def _project(data: Contract) -> str:
         case ProjectProposedV2():
             return f"{data.proposal}, for {', '.join(data.fields_of_action)}"
         case CatalogueImportedV1():
-            return f"{data.catalogue}: {len(data.projects)} projects"
+            return f"{data.catalogue}: {_many(data.projects, 'project')}"
         case ProposalReceivedV1():
             return f"{data.project_id}, proposed by {data.partner}"
         case ProjectRegisteredV1():
@@ -68,7 +74,7 @@ def _selection(data: Contract) -> str:
         case CandidateListedV1():
             return data.project_id
         case RoundOpenedV1():
-            return f"{data.round_id}: {len(data.candidates)} candidates, {len(data.electorate)} voters"
+            return f"{data.round_id}: {_many(data.candidates, 'candidate')}, {_many(data.electorate, 'voter')}"
         case BallotCastV1():
             return f"{data.round_id}: one ballot on {data.project_id}"
         case DecisionTakenV1():
@@ -80,7 +86,7 @@ def _selection(data: Contract) -> str:
 def _evaluation(data: Contract) -> str:
     match data:
         case CalendarLaidOutV1():
-            return f"{data.strategy_version}: {len(data.cycles)} evaluations"
+            return f"{data.strategy_version}: {_many(data.cycles, 'evaluation')}"
         case KpiBoundV1():
             return f"{data.kpi_id} to {data.partner}, {data.device}, {data.property}"
         case KpiAssessedV1():

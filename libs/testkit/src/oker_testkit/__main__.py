@@ -84,8 +84,8 @@ def _show(stack: Stack, told: Told) -> None:
     console.rule("[bold]The decision")
     console.print(_ranking(told))
     console.rule("[bold]The mails")
-    for mail in (told.mails[0], told.mails[-1]):
-        console.print(_mail(mail))
+    for word in ("Entscheidung", "Ziel"):
+        console.print(_mail(next(mail for mail in told.mails if word in str(mail["Subject"]))))
     console.print(f"  … {len(told.mails)} mails in all: {', '.join(sorted(str(m['To']) for m in told.mails))}")
     console.rule("[bold]The ledger: oker ledger")
     _oker(stack, "ledger")

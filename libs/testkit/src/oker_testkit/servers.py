@@ -148,7 +148,7 @@ def start_postgres(folder: Path, *, keep_running: bool = False) -> Postgres:
 
 @contextmanager
 def temporary_postgres(folder: Path) -> Iterator[Postgres]:
-    """A PostgreSQL for tests: it may forget everything at a power cut."""
+    """A PostgreSQL that is stopped at the end of the block."""
     postgres = start_postgres(folder)
     try:
         yield postgres

@@ -318,9 +318,12 @@ class Stack:
 
     def stop(self) -> None:
         """End everything that was started, services first."""
-        for name in [*services(), "mail-sink", "nats-server"]:
-            if name in self.processes:
-                stop_process(self.processes[name])
+        running = [self.processes[name] for name in [*services(), "mail-sink"] if name in self.processes]
+        for process in running:
+            if process.poll() is None:
+                process.terminate()
+        for process in [*running, *filter(None, [self.processes.get("nats-server")])]:
+            stop_process(process)
         if self.postgres:
             self.postgres.stop()
         (self.folder / "running.json").unlink(missing_ok=True)

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
+
 from oker_bus import Bus
 from oker_contracts import Envelope, Reason, Refused, read_envelope, reader
 from oker_contracts.base import DeviceId, PropertyName, Slug
 from oker_identity import Holder, require
-from pydantic import AwareDatetime
-
 from sensor_ingest import gateway, store
 from sensor_ingest.domain import Device
 

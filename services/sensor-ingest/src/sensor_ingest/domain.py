@@ -13,6 +13,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 MAX_DATASTREAMS = 512
 """Of one device: its registration, which names them all, must fit into one event."""
 
+Codec = Literal["none", "cayenne_lpp"]
 Outcome = Literal["stored", "duplicate", "corrected"]
 EventRow = tuple[UUID, datetime, UUID]
 """Datastream, phenomenon time and event: of these three there is one row."""
@@ -46,7 +47,7 @@ class Device:
     partner: str
     device: str
     name: str
-    codec: str
+    codec: Codec
     location: tuple[float, float] | None
     datastreams: Mapping[str, Datastream]
 

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+
 from oker_bus.accounts import MQTT_DURABLE, MQTT_STREAM
 from oker_bus.partners import PartnersFile
 from oker_contracts import TYPE_PREFIX, Envelope, event_key

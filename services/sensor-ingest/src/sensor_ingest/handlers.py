@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import structlog
+from opentelemetry import trace
+
 from oker_bus import Cause, Delivery, Event, Reason, Refused, Transaction
 from oker_bus.batch import Ended, already_settled, already_taken, save_ends, save_taken
 from oker_bus.edge import BURY_FAILED_AFTER, Edge, span_links
@@ -20,8 +22,6 @@ from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 from oker_contracts.sensor.observations_recorded_v1 import Observation as ObservationSaid
 from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1
-from opentelemetry import trace
-
 from sensor_ingest import domain, lorawan, store
 from sensor_ingest.domain import Datastream, Device, NotAcceptable, Observation, Reading
 
@@ -29,6 +29,7 @@ log = structlog.get_logger()
 tracer = trace.get_tracer("sensor_ingest")
 Devices = dict[tuple[str, str], Device]
 Recorded = tuple[ObservationSaid, Cause]
+REASONS = {str(reason): reason for reason in Reason}
 FACT_BYTES = 800_000
 """A larger batch is announced in several events; an event has 900,000 bytes at most."""
 
@@ -126,7 +127,7 @@ def _device(partner: str, said: DeviceDeclaredV1) -> Device:
 
 
 def _refused(error: NotAcceptable, path: str) -> Refused:
-    return Refused(Reason(error.code), path, error.detail)
+    return Refused(REASONS[error.code], path, error.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,18 +281,16 @@ def _announce(claims: list[Claim], tx: Transaction) -> None:
     """One fact for each change of a device; one fact a company and dataset for all observations of the batch."""
     datasets: dict[tuple[str, str], list[Recorded]] = {}
     for claim in claims:
-        if claim.cause is None:
-            continue
-        if claim.registered:
+        if claim.registered and claim.cause:
             tx.announce(_registered(claim.registered), cause=claim.cause)
         for observation, outcome in zip(claim.accepted, claim.outcomes, strict=True):
-            if outcome != "duplicate":
+            if outcome != "duplicate" and claim.cause:
                 dataset = (observation.reading.partner, observation.datastream.dataset)
                 datasets.setdefault(dataset, []).append((_said(observation, outcome), claim.cause))
-    for (partner, dataset), recorded in datasets.items():
+    for (partner, name), recorded in datasets.items():
         for part in _pieces(recorded):
             said = [observation for observation, _ in part]
-            fact = ObservationsRecordedV1(partner=partner, dataset=dataset, recorded_at=tx.now, observations=said)
+            fact = ObservationsRecordedV1(partner=partner, dataset=name, recorded_at=tx.now, observations=said)
             tx.announce(fact, cause=part[0][1])
 
 
@@ -331,7 +330,7 @@ def _registered(device: Device) -> DeviceRegisteredV1:
     )
 
 
-def _said(observation: Observation, outcome: domain.Outcome) -> ObservationSaid:
+def _said(observation: Observation, outcome: Literal["stored", "corrected"]) -> ObservationSaid:
     reading = observation.reading
     return ObservationSaid(
         datastream=str(observation.datastream.id),
@@ -351,7 +350,7 @@ def _report(claims: list[Claim]) -> None:
     """One line a batch, after the commit; the ids of messages are in the tables."""
     reasons = Counter(str(claim.refused.reason) for claim in claims if claim.refused)
     reasons += Counter(str(refused.reason) for claim in claims for _, refused in claim.rejected)
-    outcomes = Counter(outcome for claim in claims for outcome in claim.outcomes)
+    outcomes = Counter(str(outcome) for claim in claims for outcome in claim.outcomes)
     log.info("claims.ingested", messages=len(claims), **outcomes)
     if reasons:
         log.warning("claims.quarantined", **reasons)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
 from oker_contracts import Reason, Refused
 from oker_contracts.base import Instant
 from oker_contracts.envelope import read_json
 from oker_contracts.reading import refusals
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 TOPIC = re.compile(r"application/[^/]+/device/(?P<eui>[0-9A-Fa-f]{16})/event/(?P<event>[a-z]+)")
 NO_READING = frozenset({"join", "status", "ack", "txack", "log", "location", "integration"})
@@ -47,7 +48,7 @@ class DeviceInfo(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    devEui: Eui  # noqa: N815
+    devEui: Eui
 
 
 class Uplink(BaseModel):
@@ -55,11 +56,11 @@ class Uplink(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    deduplicationId: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]  # noqa: N815
+    deduplicationId: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
     time: Instant
-    deviceInfo: DeviceInfo  # noqa: N815
-    fCnt: Annotated[int, Field(ge=0, lt=2**32)] = 0  # noqa: N815
-    fPort: Annotated[int, Field(ge=0, le=255)] = 0  # noqa: N815
+    deviceInfo: DeviceInfo
+    fCnt: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    fPort: Annotated[int, Field(ge=0, le=255)] = 0
     data: Annotated[str, StringConstraints(max_length=1024)] = ""
 
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from oker_bus.store import run
 from sqlalchemy import DateTime, Double, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import registry
 from sqlmodel import Column, Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from oker_bus.store import run
 from sensor_ingest.domain import Datastream, Device, EventRow, Observation
 
 
@@ -55,13 +55,13 @@ class ObservationRow(Base, table=True):
     __tablename__ = "observation"
 
     datastream: UUID = Field(primary_key=True)
-    phenomenon_time: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    phenomenon_time: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
     event_key: UUID = Field(primary_key=True)
-    result_time: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    result_time: datetime = Field(sa_type=DateTime(timezone=True))
     value: float = Field(sa_type=Double)
     event_source: str = Field(sa_type=Text)
     event_id: str = Field(sa_type=Text)
-    recorded_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    recorded_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 metadata = Base.metadata

@@ -1,0 +1,139 @@
+"""What the tables answer: the value that counts, what was known when, and two replicas at once."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from builders_sensor_ingest import NOON, a_claimed_number, a_datastream, current, minutes
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from oker_bus.edge import Sessions
+from oker_bus.store import run
+from oker_testkit.bus import eventually
+from sensor_ingest import domain, store
+from sensor_ingest.domain import Observation
+
+STREAM = a_datastream()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Sessions]:
+    """Sessions on a database that no service works on."""
+    engine = create_async_engine(database_url)
+    yield async_sessionmaker(engine, class_=AsyncSession)
+    await engine.dispose()
+
+
+def an_observation(value: float, event: str, *, source: str = "/a", minute: int = 0, determined: int = 0) -> Observation:
+    phenomenon, result = NOON + minutes(minute), NOON + minutes(determined)
+    reading = a_claimed_number(value, event=event, source=source, phenomenon_time=phenomenon, result_time=result)
+    return Observation(reading, STREAM)
+
+
+def many(count: int) -> list[Observation]:
+    """Few moments, many versions, and sources whose order depends on the collation."""
+    chance = random.Random(7)  # noqa: S311
+    return [
+        an_observation(
+            float(number),
+            str(number),
+            source=chance.choice(["/a", "/B", "/ä", "/z", "/_", "/€", "/😀"]),
+            minute=chance.randrange(5),
+            determined=chance.randrange(3),
+        )
+        for number in range(count)
+    ]
+
+
+async def insert(session: AsyncSession, batch: list[Observation], now: datetime = NOON) -> list[bool]:
+    """Insert a batch; says of each new row whether its natural key was known before."""
+    connection = await session.connection()
+    await connection.exec_driver_sql("SELECT 1")
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    return list((await store.insert_observations(raw, batch, now)).values())
+
+
+async def shown(session: AsyncSession, known_at: datetime | None = None) -> dict[Any, float]:
+    rows = await store.observations(session, STREAM.id, known_at, 1_000)
+    return {(STREAM.id, row["phenomenon_time"]): row["value"] for row in rows}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_the_greatest_version_counts_whatever_came_first(database: Sessions, backwards: bool) -> None:
+    sent = many(100)
+    arriving = sent[::-1] if backwards else sent
+
+    async with database() as session, session.begin():
+        for start in range(0, len(arriving), 7):
+            await insert(session, arriving[start : start + 7])
+        assert await shown(session) == current(sent)
+
+
+async def test_what_was_known_at_a_time_can_be_asked(database: Sessions) -> None:
+    async with database() as session, session.begin():
+        await insert(session, [an_observation(1.0, "1")], NOON)
+        await insert(session, [an_observation(2.0, "2", determined=5)], NOON + minutes(10))
+
+        assert list((await shown(session)).values()) == [2.0]
+        assert list((await shown(session, NOON + minutes(9))).values()) == [1.0]
+        assert await shown(session, NOON - minutes(1)) == {}
+
+
+async def test_a_batch_says_what_was_known_before_it(database: Sessions) -> None:
+    first, again, other = an_observation(1.0, "1"), an_observation(2.0, "2"), an_observation(3.0, "3", minute=1)
+
+    async with database() as session, session.begin():
+        assert await insert(session, [first, first]) == [False]
+        assert await insert(session, [first, again, other]) == [True, False]
+
+
+async def test_two_replicas_at_once_store_one_value_and_correct_it_once(database: Sessions) -> None:
+    """Unless one waits for the other, both would find the moment unknown and the ledger would count it twice."""
+
+    async def second() -> list[bool]:
+        async with database() as session, session.begin():
+            return await insert(session, [an_observation(2.0, "2")])
+
+    async def is_waiting() -> bool:
+        async with database() as session:
+            waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            return bool((await run(session, waiting)).scalar_one())
+
+    async with database() as session, session.begin():
+        assert await insert(session, [an_observation(1.0, "1")]) == [False]
+        other = asyncio.create_task(second())
+        await eventually(is_waiting, "the second replica waits")
+
+    assert await other == [True]
+
+
+async def test_a_device_is_read_as_it_was_saved(database: Sessions) -> None:
+    streams = domain.by_property([a_datastream("power_1"), a_datastream("power_2")])
+    near = domain.Device("stadtwerke", "trafo-12", "Trafo", "none", (10.5, 52.25), streams)
+    far = domain.Device("verkehr", "trafo-12", "Laser", "cayenne_lpp", None, domain.by_property([foreign()]))
+
+    async with database() as session, session.begin():
+        await store.save_devices(session, {near.key: near, far.key: far})
+        assert await store.devices(session, {near.key, far.key, ("verkehr", "no")}) == {near.key: near, far.key: far}
+        assert await store.devices_of(session, "verkehr") == [far]
+        assert await store.devices_of(session, None) == [near, far]
+
+
+def foreign() -> domain.Datastream:
+    return domain.Datastream(domain.datastream_id("verkehr", "trafo-12", "power_1"), "power_1", "1", "visitors", "x")
+
+
+async def test_the_recount_agrees_with_the_rows(database: Sessions) -> None:
+    sent = many(40)
+    device = domain.Device("stadtwerke", "trafo-12", "Trafo", "none", None, domain.by_property([STREAM]))
+
+    async with database() as session, session.begin():
+        await store.save_devices(session, {device.key: device})
+        await insert(session, sent, datetime(2026, 2, 1, tzinfo=UTC))
+        keys = len({observation.natural_key for observation in sent})
+        assert await store.recount(session) == {"stadtwerke": {"stored": keys, "corrected": len(sent) - keys}}
