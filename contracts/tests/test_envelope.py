@@ -87,6 +87,10 @@ def test_equal_keys_mean_equal_source_and_id(partner: str, one: tuple[str, str],
     assert (event_key(partner, *one) == event_key(partner, *other)) == (one == other)
 
 
+def test_company_source_and_id_do_not_run_into_each_other() -> None:
+    assert len({event_key("ab", "c", "d"), event_key("a", "bc", "d"), event_key("a", "b", "cd")}) == 3
+
+
 def test_the_bindings_example_is_encoded_as_they_say() -> None:
     said = Envelope("Euro € 😀", "/s", "t", None, b"{}")
 

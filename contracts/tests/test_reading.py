@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from oker_contracts import Catalog, CatalogEntry, Contract, Envelope, Reader, Reason, Refused, reader
 from oker_contracts.base import Title
 from oker_contracts.project.proposed_v2 import ProjectProposedV2
 from oker_contracts.reading import json_path, validate
+from oker_contracts.selection.round_opened_v1 import Criterion
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1
 
 AT = datetime(2021, 6, 12, 13, tzinfo=UTC)
@@ -127,6 +129,7 @@ def test_what_is_not_in_the_catalog_is_told_apart(type: str, reason: Reason) -> 
         (a_reading().decode().encode("utf-16"), Reason.ENCODING_INVALID, "$"),
         (a_reading(extra="x").replace(b'"x"', b'"\\ud800"'), Reason.JSON_BROKEN, "$"),
         (a_reading(extra="x").replace(b'"x"', b"[" * 1000 + b"]" * 1000), Reason.JSON_TOO_DEEP, "$"),
+        (a_reading(extra="x").replace(b'"x"', b"[" * 300 + b"]" * 300), Reason.JSON_TOO_DEEP, "$"),
         (b" \n", Reason.BODY_EMPTY, "$"),
     ],
     ids=lambda said: repr(said)[:60],
@@ -163,6 +166,14 @@ def test_a_text_has_lines_and_no_nul() -> None:
 
     assert validate(ProjectProposedV2, json.dumps(said).encode())
     assert refusal(ProjectProposedV2, json.dumps(nul).encode()) == (Reason.FIELD_VALUE_INVALID, "$.summary")
+
+
+@pytest.mark.parametrize("weight", ["٣", "1/0", "0.5", "", "1/-2", "1 /2", "22/7\n"])
+def test_an_exact_number_is_written_in_ascii_digits(weight: str) -> None:
+    with pytest.raises(ValidationError):
+        Criterion(criterion="nutzen", title="Nutzen", weight=weight)
+
+    assert Criterion(criterion="nutzen", title="Nutzen", weight="-22/7").weight == "-22/7"
 
 
 @pytest.mark.parametrize(

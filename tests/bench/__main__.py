@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
-
 from tests.bench import ingest_latency, ingest_native_throughput
 from tests.bench.figures import Figure, append, show
 from tests.bench.place import Place, open_place

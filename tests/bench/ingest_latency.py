@@ -9,7 +9,6 @@ from itertools import count
 from statistics import quantiles
 
 from nats.aio.msg import Msg
-
 from tests.bench.figures import Figure, compare
 from tests.bench.place import OURS, R1, STREAM, BenchFailed, Place
 from tests.bench.readings import Pace, publish, readings

@@ -20,11 +20,11 @@ from typing import Any
 import asyncpg
 import nats
 from nats.aio.client import Client
+from tests.bench.readings import declarations
 
 from oker_testkit.company import Company
 from oker_testkit.servers import log_tail
 from oker_testkit.stack import Stack, StackFailed, new_test_stack
-from tests.bench.readings import declarations
 
 SERVICE = "sensor-ingest"
 PARTNER = "stadtwerke"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from oker_testkit.stack import Ports, Stack, StackFailed
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from oker_contracts.sensor.device_declared_v1 import DeclaredDatastream, DeviceDeclaredV1
 from oker_testkit.bus import eventually, messages
 from oker_testkit.company import Company, chirpstack_uplink
@@ -110,7 +111,9 @@ async def test_the_bytes_are_kept_as_they_came(stack: Stack, seen: dict[str, tup
     try:
         kept = [
             b64decode(json.loads(msg.data)["payload"])
-            async for msg in messages(operator.jetstream(timeout=5), "QUARANTINE", "quarantine.sensor-ingest.stadtwerke")
+            async for msg in messages(
+                operator.jetstream(timeout=5), "QUARANTINE", "quarantine.sensor-ingest.stadtwerke"
+            )
             if "mqtt" in msg.headers.get("ce-type", "")
         ]
     finally:

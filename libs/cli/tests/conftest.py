@@ -1,20 +1,18 @@
 """The command as an operator runs it, and a real broker with the accounts of two companies."""
 
-import asyncio
 import json
 import os
-import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nats
 import pytest
-from oker_testkit.servers import NatsServer, free_port, start_nats
 from typer.testing import CliRunner
 
 from oker_cli.__main__ import app
+from oker_testkit.servers import NatsServer, free_port, start_nats
 
 INFRA = Path(__file__).resolve().parents[3] / "infra"
 PARTNERS = INFRA / "partners.toml"
@@ -34,7 +32,6 @@ class Said:
 
 
 Oker = Callable[..., Said]
-RunOker = Callable[..., Awaitable[Said]]
 
 
 @pytest.fixture(autouse=True)
@@ -120,20 +117,3 @@ def applied(broker: Broker, oker: Oker) -> Broker:
     said = oker("topology", "apply", env=broker.env)
     assert said.code == 0, said.err
     return broker
-
-
-@pytest.fixture
-def run_oker() -> RunOker:
-    """The command as a process of its own, beside what runs in this one."""
-
-    async def run(*arguments: str, env: dict[str, str]) -> Said:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "oker_cli", *arguments),
-            env={**os.environ, **env},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return Said(process.returncode or 0, out.decode(), err.decode())
-
-    return run

@@ -65,8 +65,8 @@ def test_a_named_file_that_is_not_there_is_named(oker: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"OKER_SERVICE_URLS": "{"}, "OKER_SERVICE_URLS is not JSON"),
-        ({"OKER_SERVICE_URLS": "[]"}, "OKER_SERVICE_URLS: Input should be a valid dictionary"),
+        ({"OKER_SERVICE_URLS": "{"}, "OKER_SERVICE_URLS must be a JSON object"),
+        ({"OKER_SERVICE_URLS": "[]"}, "OKER_SERVICE_URLS must be a JSON object"),
         ({"OKER_SERVICE_URLS": '{"sensor-ingest": "x"}'}, "OKER_SERVICE_URLS lacks project-registry"),
         ({"OKER_PARTNERS_FILE": "nowhere.toml"}, "nowhere.toml"),
         ({}, "nats://127.0.0.1:9 cannot be reached"),

@@ -88,9 +88,9 @@ async def test_a_service_can_neither_make_nor_delete_a_durable(applied: Any, ser
     connection = await applied.connect(service)
     js = connection.jetstream(timeout=DENIED_SECONDS)
 
-    with pytest.raises(Exception, match="(?i)timeout"):
+    with pytest.raises(Exception, match=r"(?i)timeout"):
         await js.add_consumer("SENSOR", durable_name="of-my-own")
-    with pytest.raises(Exception, match="(?i)timeout"):
+    with pytest.raises(Exception, match=r"(?i)timeout"):
         await js.delete_consumer("SENSOR", "evaluation-scheduler-assess-kpis")
     await connection.close()
 

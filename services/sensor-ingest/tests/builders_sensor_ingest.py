@@ -14,7 +14,9 @@ from oker_bus.ledger import count
 from oker_contracts import event_key
 from oker_contracts.sensor.device_declared_v1 import Codec, DeclaredDatastream, DeviceDeclaredV1
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
+from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
+from oker_testkit.bus import TestBus
 from sensor_ingest import domain, store
 from sensor_ingest.domain import Datastream, Device, Observation, Reading
 
@@ -22,6 +24,11 @@ Token = Callable[..., dict[str, str]]
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 EUI = "70b3d57ed0000001"
 READINGS = ("read", "stored", "duplicate", "corrected", "quarantined")
+NOTHING = dict.fromkeys(READINGS, 0)
+
+
+def counted(**counts: int) -> dict[str, int]:
+    return NOTHING | counts
 
 
 def declared_stream(property: str = "power_1", unit: str = "kW", dataset: str = "grid") -> DeclaredDatastream:
@@ -152,3 +159,20 @@ async def ledger(sessions: Sessions) -> dict[str, dict[str, int]]:
     async with sessions() as session:
         rows = (await count(session, None))["settlements"]
     return {row["partner"]: {name: int(row[f"readings_{name}"]) for name in READINGS} for row in rows}
+
+
+async def say(bus: TestBus, *claims: Any, partner: str = "stadtwerke", **envelope: Any) -> None:
+    """Publish claims of a company and wait for the end of each."""
+    for claim in claims:
+        await bus.publish(claim, partner=partner, **envelope)
+    await bus.settled()
+
+
+async def outcomes(bus: TestBus) -> list[str]:
+    return [outcome for _, _, outcome in await bus.settlements()]
+
+
+async def recorded(bus: TestBus) -> list[tuple[str, str, list[float]]]:
+    """Company, dataset and values of each announced batch."""
+    facts = await bus.announced(ObservationsRecordedV1)
+    return [(fact.partner, fact.dataset, [o.value for o in fact.observations]) for fact in facts]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from builders_sensor_ingest import NOON, a_claimed_number, a_datastream, a_device, current, minutes
@@ -172,7 +173,9 @@ SECOND = timedelta(seconds=1)
     ],
 )
 def test_clocks_are_held_against_the_platform_s(field: str, time: datetime, code: str) -> None:
-    (found,) = judged(a_claimed_number(**{field: time}), device=a_device())
+    said: dict[str, Any] = {field: time}
+
+    (found,) = judged(a_claimed_number(**said), device=a_device())
 
     assert found[0] == code
     assert code == "accepted" or found[1] == field

@@ -108,7 +108,7 @@ def claims_from(settings: ServiceSettings) -> PartnersFile:
     return PartnersFile(settings.partners_file)
 
 
-def claims_lane(edge: Edge, consumer: str, handlers: dict[str, Heard]) -> Lane[list[Delivery]]:
+def claims_lane(edge: Edge, consumer: str, handlers: dict[str, Heard]) -> Lane[Delivery]:
     """Claims at a human rate: each message in its own transaction, by its handler."""
 
     async def write(deliveries: list[Delivery]) -> list[Outcome | None]:

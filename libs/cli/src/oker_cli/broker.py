@@ -52,6 +52,8 @@ async def _connect(url: str, user: str, password: str, complaints: list[str]) ->
         "inbox_prefix": f"_INBOX_{user}".encode(),
         "connect_timeout": TIMEOUT_SECONDS,
         "allow_reconnect": False,
+        "max_reconnect_attempts": 1,
+        "reconnect_time_wait": 0.2,
         "error_cb": complain,
     }
     try:

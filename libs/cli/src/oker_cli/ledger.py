@@ -201,7 +201,7 @@ async def steady(
     is_right: Callable[[T], bool],
     now: Callable[[], float],
     pause: Callable[[], Awaitable[None]],
-    seconds: float = 10.0,
+    seconds: float,
 ) -> T:
     """Figures of a running system: taken until two in a row are equal and right, or the time is over.
 

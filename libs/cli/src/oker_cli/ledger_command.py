@@ -25,6 +25,8 @@ from oker_contracts import catalog
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 
 PAUSE_SECONDS = 0.25
+SETTLING_SECONDS = 10.0
+"""How long figures that do not balance are taken again."""
 
 
 def ledger(
@@ -56,13 +58,13 @@ async def _take(settings: OperatorSettings) -> Ledger:
 
         async def look() -> Ledger:
             answers = await asyncio.gather(*(_ask(http, name, url, token) for name, url in urls.items()))
-            accounts = await asyncio.gather(*(_account(nats, answers, slug) for slug in companies))
+            accounts = await asyncio.gather(*(account(nats, answers, slug) for slug in companies))
             return Ledger(tuple(accounts))
 
         async def pause() -> None:
             await asyncio.sleep(PAUSE_SECONDS)
 
-        return await steady(look, lambda seen: seen.balanced, time.monotonic, pause)
+        return await steady(look, lambda seen: seen.balanced, time.monotonic, pause, SETTLING_SECONDS)
 
 
 async def _ask(http: httpx.AsyncClient, service: str, url: str, token: SecretStr) -> dict[str, Any]:
@@ -82,7 +84,8 @@ async def _ask(http: httpx.AsyncClient, service: str, url: str, token: SecretStr
     raise Failure(f"{service}: {place} answers {answer.status_code} and no ledger; is this the service?")
 
 
-async def _account(nats: Client, answers: list[dict[str, Any]], slug: str) -> Account:
+async def account(nats: Client, answers: list[dict[str, Any]], slug: str) -> Account:
+    """The ledger of one company at this moment."""
     js = nats.jetstream(timeout=TIMEOUT_SECONDS)
     stream = f"IN_{slug}"
     try:

@@ -39,12 +39,9 @@ def read_settings(context: typer.Context) -> OperatorSettings:
     file = named or (DEFAULT_ENV_FILE if DEFAULT_ENV_FILE.is_file() else None)
     try:
         return OperatorSettings(_env_file=file)
-    except ValidationError as error:
-        wrong = "; ".join(f"OKER_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        raise Failure(f"settings are wrong: {wrong}", 2) from None
-    except SettingsError:
+    except (ValidationError, SettingsError):  # all the others are plain text
         example = '{"sensor-ingest": "http://127.0.0.1:8101"}'
-        raise Failure(f"OKER_SERVICE_URLS is not JSON; an example: {example}", 2) from None
+        raise Failure(f"OKER_SERVICE_URLS must be a JSON object, service to address: {example}", 2) from None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file} cannot be read ({type(error).__name__})", 2) from None
 

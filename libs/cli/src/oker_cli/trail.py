@@ -204,7 +204,7 @@ class _Index:
         named = [cause for cause in self.by_id.get(event.causation or "", []) if cause.key != event.key]
         if len(named) < 2:
             return named
-        return [cause for cause in named if _derives(event, cause)] or named
+        return [cause for cause in named if _derives(event, cause)]
 
 
 def _derives(effect: Told, cause: Told) -> bool:
@@ -237,8 +237,10 @@ def _into_batch(batch: Told, known: _Index) -> Iterator[tuple[Facet, Facet]]:
         for message in known.by_reading.get(reading, []):
             yield (message, None), (batch.key, reading)
         yield (batch.key, reading), (batch.key, None)
+    first = batch.records[0]
     for cause in known.causes(batch):
-        yield (cause.key, None), (batch.key, batch.records[0])
+        if cause.key[0] == first[0]:  # the company
+            yield (cause.key, None), (batch.key, first)
 
 
 def _evidence(assessment: Told, reading: Key, known: _Index) -> list[Facet]:

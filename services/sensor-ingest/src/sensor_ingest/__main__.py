@@ -1,7 +1,8 @@
 """`python -m sensor_ingest [serve|migrate]`."""
-
+import gc
 from oker_bus.service import main
 from sensor_ingest.app import SERVICE
 
 if __name__ == "__main__":
+    gc.freeze()
     main(SERVICE)

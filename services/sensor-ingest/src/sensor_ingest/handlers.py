@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -19,7 +19,6 @@ from oker_contracts import event_key, reader
 from oker_contracts.sensor.device_declared_v1 import DeviceDeclaredV1
 from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1, RegisteredDatastream
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
-from oker_contracts.sensor.observations_recorded_v1 import Observation as ObservationSaid
 from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1
 from sensor_ingest import domain, lorawan, store
@@ -28,7 +27,7 @@ from sensor_ingest.domain import Datastream, Device, NotAcceptable, Observation,
 log = structlog.get_logger()
 tracer = trace.get_tracer("sensor_ingest")
 Devices = dict[tuple[str, str], Device]
-Recorded = tuple[ObservationSaid, Cause]
+Recorded = tuple[Observation, domain.Outcome, Cause]
 REASONS = {str(reason): reason for reason in Reason}
 FACT_BYTES = 800_000
 """A larger batch is announced in several events; an event has 900,000 bytes at most."""
@@ -71,7 +70,7 @@ def _prepared(delivery: Delivery) -> Claim:
     try:
         event = reader().event(delivery.envelope(), delivery.stored_at, delivery.partner)
         claim.cause, claim.event_key = _cause(event, delivery), event.key
-        _read(claim, event)
+        _read(claim, event, claim.event_key)
     except Refused as refused:
         claim.refused = refused
     except NotAcceptable as error:
@@ -81,13 +80,14 @@ def _prepared(delivery: Delivery) -> Claim:
 
 def _cause(event: Event[Any], delivery: Delivery) -> Cause:
     """The event, at its place in the stream: sent again after its device was declared, it causes another fact."""
-    return replace(Cause.of(event), source=f"{delivery.stream}/{delivery.sequence}")
+    place = f"{delivery.stream}/{delivery.sequence}"
+    return Cause(place, event.id, event.partner, event.correlationid, event.traceparent)
 
 
-def _read(claim: Claim, event: Event[Any]) -> None:
+def _read(claim: Claim, event: Event[Any], key: UUID) -> None:
     match event.data:
         case ReadingReportedV1():
-            claim.readings = _readings(event, event.data)
+            claim.readings = _readings(event, event.data, key)
         case DeviceDeclaredV1():
             claim.declared = _device(str(event.partner), event.data)
         case MqttMessageReceivedV1():
@@ -96,9 +96,8 @@ def _read(claim: Claim, event: Event[Any]) -> None:
             raise Refused(Reason.TYPE_UNKNOWN, "ce-type", f"sensor-ingest does not hear {event.type}.")
 
 
-def _readings(event: Event[Any], said: ReadingReportedV1) -> list[Reading]:
-    key, partner = event.key, str(event.partner)
-    result_time = said.result_time or event.time
+def _readings(event: Event[Any], said: ReadingReportedV1, key: UUID) -> list[Reading]:
+    partner, result_time = str(event.partner), said.result_time or event.time
     return [
         Reading(
             partner=partner,
@@ -286,12 +285,13 @@ def _announce(claims: list[Claim], tx: Transaction) -> None:
         for observation, outcome in zip(claim.accepted, claim.outcomes, strict=True):
             if outcome != "duplicate" and claim.cause:
                 dataset = (observation.reading.partner, observation.datastream.dataset)
-                datasets.setdefault(dataset, []).append((_said(observation, outcome), claim.cause))
+                datasets.setdefault(dataset, []).append((observation, outcome, claim.cause))
     for (partner, name), recorded in datasets.items():
         for part in _pieces(recorded):
-            said = [observation for observation, _ in part]
-            fact = ObservationsRecordedV1(partner=partner, dataset=name, recorded_at=tx.now, observations=said)
-            tx.announce(fact, cause=part[0][1])
+            said = [_said(observation, outcome) for observation, outcome, _ in part]
+            head = {"partner": partner, "dataset": name, "recorded_at": tx.now}
+            fact = ObservationsRecordedV1.model_validate({**head, "observations": said})
+            tx.announce(fact, cause=part[0][2])
 
 
 def _pieces(recorded: list[Recorded]) -> Iterator[list[Recorded]]:
@@ -299,8 +299,8 @@ def _pieces(recorded: list[Recorded]) -> Iterator[list[Recorded]]:
     piece: list[Recorded] = []
     size = 0
     for row in recorded:
-        said = row[0]
-        bound = 600 + 4 * (len(said.event_source) + len(said.event_id))  # a character has four bytes at most
+        reading = row[0].reading
+        bound = 600 + 4 * (len(reading.event_source) + len(reading.event_id))  # a character has four bytes at most
         if piece and size + bound > FACT_BYTES:
             yield piece
             piece, size = [], 0
@@ -330,20 +330,21 @@ def _registered(device: Device) -> DeviceRegisteredV1:
     )
 
 
-def _said(observation: Observation, outcome: Literal["stored", "corrected"]) -> ObservationSaid:
+def _said(observation: Observation, outcome: domain.Outcome) -> dict[str, Any]:
+    """One value as the fact says it; Pydantic takes a whole batch of these in one pass, which halves the cost."""
     reading = observation.reading
-    return ObservationSaid(
-        datastream=str(observation.datastream.id),
-        device=reading.device,
-        property=reading.property,
-        phenomenon_time=reading.phenomenon_time,
-        result_time=reading.result_time,
-        value=reading.value,
-        unit=reading.unit,
-        outcome=outcome,
-        event_source=reading.event_source,
-        event_id=reading.event_id,
-    )
+    return {
+        "datastream": str(observation.datastream.id),
+        "device": reading.device,
+        "property": reading.property,
+        "phenomenon_time": reading.phenomenon_time,
+        "result_time": reading.result_time,
+        "value": reading.value,
+        "unit": reading.unit,
+        "outcome": outcome,
+        "event_source": reading.event_source,
+        "event_id": reading.event_id,
+    }
 
 
 def _report(claims: list[Claim]) -> None:

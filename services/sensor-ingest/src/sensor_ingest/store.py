@@ -87,13 +87,18 @@ WITH inserted AS (
   FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::timestamptz[], $5::float8[], $6::text[], $7::text[]) AS o
   ON CONFLICT DO NOTHING
   RETURNING datastream, phenomenon_time, event_key
+), new AS (
+  SELECT i.datastream, i.phenomenon_time, i.event_key,
+         EXISTS (SELECT 1 FROM observation o
+                 WHERE o.datastream = i.datastream AND o.phenomenon_time = i.phenomenon_time) AS known
+  FROM inserted i
 )
-SELECT i.datastream, i.phenomenon_time, i.event_key,
-       EXISTS (SELECT 1 FROM observation o
-               WHERE o.datastream = i.datastream AND o.phenomenon_time = i.phenomenon_time) AS known
-FROM inserted i
+SELECT total, new.* FROM (SELECT count(*) AS total FROM new) AS counted LEFT JOIN new ON total < $9 OR new.known
 """
-"""The query around the insert sees the table as it was before it: `known` means known before this batch."""
+"""The query around the insert sees the table as it was before it: `known` means known before this batch.
+
+Where all is new ($9 rows), only the rows with a known key come back, mostly none: reading them costs more than writing.
+"""
 
 CURRENT = """
 SELECT DISTINCT ON (o.phenomenon_time) o.phenomenon_time, o.result_time, o.value, o.event_source, o.event_id,
@@ -203,8 +208,9 @@ async def insert_observations(raw: Any, observations: Sequence[Observation], now
         for o in observations
         for r in (o.reading,)
     ]
-    inserted = await raw.fetch(INSERT_OBSERVATIONS, *zip(*rows, strict=True), now)
-    return {(row[0], row[1], row[2]): row[3] for row in inserted}
+    found = await raw.fetch(INSERT_OBSERVATIONS, *zip(*rows, strict=True), now, len(rows))
+    new = {(row[1], row[2], row[3]): row[4] for row in found if row[1] is not None}
+    return dict.fromkeys((row[:3] for row in rows), False) | new if found[0]["total"] == len(rows) else new
 
 
 async def observations(
