@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from nats.js.errors import BadRequestError
+from sqlalchemy import text
 from sqlmodel import select
 from test_traps import a_project, a_proposal
 
@@ -55,6 +56,27 @@ async def test_a_bug_is_buried_after_its_last_attempt(bus: TestBus, heard: Any, 
 
     assert len(heard.events) == 3
     assert await bus.quarantined() == [("handler_failed", "$")]
+
+
+async def test_an_outage_of_the_database_buries_nothing(bus: TestBus, heard: Any, monkeypatch: Any) -> None:
+    """The message is good; it waits until the database is back, however often it comes again meanwhile."""
+    monkeypatch.setattr(edge, "BURY_FAILED_AFTER", 1)
+
+    async def be_away(event: Event[Any], tx: Transaction) -> None:
+        if len(heard.events) == 1:
+            raise ConnectionRefusedError
+        if len(heard.events) == 2:
+            await store.run(tx.session, text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        if len(heard.events) == 3:
+            await store.run(tx.session, text("DO $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$"))
+
+    heard.behave = be_away
+    await bus.publish(a_project())
+    await bus.settled()
+
+    assert len(heard.events) == 4
+    assert await bus.quarantined() == []
+    assert len(await bus.announced(CandidateListedV1)) == 1
 
 
 async def test_an_older_version_is_heard_as_the_newest(bus: TestBus, heard: Any) -> None:

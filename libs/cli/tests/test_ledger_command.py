@@ -114,7 +114,7 @@ async def a_service(platform: Platform, name: str, servers: Servers, jwks: Path)
         nats_url=platform.broker.server.url,
         nats_user=name,
         nats_password=platform.broker.passwords[name],
-        database_url=await servers.database("oker_bus"),
+        database_url=servers.postgres.url(await servers.database("oker_bus")),
         http_host="127.0.0.1",
         http_port=port,
         identity_keys=jwks,

@@ -117,3 +117,20 @@ async def test_the_ledger_agrees_with_a_recount(bus: TestBus, sessions: Sessions
     async with sessions() as session:
         recounted = await recount(session)
     assert recounted == {"stadtwerke": {"stored": counts["stored"], "corrected": counts["corrected"]}}
+
+
+async def test_an_outage_of_the_database_buries_nothing(bus: TestBus, sessions: Sessions, monkeypatch: Any) -> None:
+    await say(bus, a_declared_device())
+    monkeypatch.setattr(handlers, "BURY_FAILED_AFTER", 1)
+    real_insert, attempts = handlers.store.insert_observations, iter([ConnectionRefusedError, TimeoutError])
+
+    async def be_away(*arguments: Any) -> Any:
+        for error in attempts:
+            raise error
+        return await real_insert(*arguments)
+
+    monkeypatch.setattr(handlers.store, "insert_observations", be_away)
+    await say(bus, a_reading())
+
+    assert await values(sessions) == [412.5]
+    assert await bus.quarantined() == []

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import structlog
 from nats.aio.msg import Msg
 from opentelemetry import trace
 from opentelemetry.propagate import extract
 from opentelemetry.trace import Link, SpanKind
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -31,6 +33,18 @@ BURY_WAITING_AFTER = 40
 ACK_FIELDS = 9
 """``$JS.ACK.<stream>.<durable>.<deliveries>.<sequence>.<…>.<nanoseconds>.<…>``, where each message is acknowledged;
 a longer one has domain and account after ``ACK`` (NATS, ADR-15). Read here once: nats-py takes three times as long."""
+
+
+AWAY = ("08", "53", "57")
+"""Classes of SQLSTATE: no connection, no resources (disk, memory), shut down or starting."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database is away or full: no fault of the message's, which is never buried for it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    gone = isinstance(error, DBAPIError) and error.connection_invalidated
+    closed = isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
+    return gone or closed or isinstance(cause, OSError) or str(getattr(cause, "sqlstate", "")).startswith(AWAY)
 
 
 def pause_before(delivery: int) -> float:
@@ -156,6 +170,8 @@ class Edge:
                 return await self._again(delivery, Reason.WAITED_TOO_LONG, BURY_WAITING_AFTER)
             except Exception as error:
                 log.exception("message.failed", consumer=consumer, sequence=sequence, error=type(error).__name__)
+                if is_outage(error):
+                    return None
                 return await self._again(delivery, Reason.HANDLER_FAILED, BURY_FAILED_AFTER)
 
     async def _settle(self, delivery: Delivery, handlers: dict[str, Heard]) -> Outcome:

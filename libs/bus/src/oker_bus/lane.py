@@ -15,7 +15,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from oker_bus.edge import Delivery, acknowledge
+from oker_bus.edge import Delivery, acknowledge, is_outage
 from oker_bus.partners import PartnersFile
 from oker_bus.store import Outcome
 from oker_bus.watch import Watch
@@ -174,6 +174,8 @@ async def _alone(lane: Lane[Any], msg: Msg) -> Outcome | None:
         return outcomes[0]
     except Exception as error:
         log.exception("message.failed", consumer=lane.consumer, sequence=delivery.sequence, error=type(error).__name__)
+        if is_outage(error):
+            return None
     try:
         return await lane.give_up(delivery)
     except Exception as error:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from oker_testkit.bus import TestBus
 from oker_testkit.keep import keep_evidence
 from oker_testkit.servers import NatsServer, Postgres, free_port, start_nats, temporary_postgres
 
-ACCOUNTS = 400
+ACCOUNTS = 1_500
 PARTNERS = Partners.model_validate(
     {
         "partners": {
@@ -77,17 +78,18 @@ class Servers:
     folder: Path
     accounts: Iterator[str]
     templates: set[str] = field(default_factory=set)
+    databases: Iterator[int] = field(default_factory=count)
 
     async def database(self, package: str) -> str:
-        """An empty, migrated database for one test; returns its URL."""
+        """An empty, migrated database for one test; returns its name."""
         template = f"template_{package}"
         if package not in self.templates:
             await self.postgres.execute(f'CREATE DATABASE "{template}"')
             await upgrade(self.postgres.url(template), package)
             self.templates.add(package)
-        name = f"test_{len(self.templates)}_{next(self.accounts).lower()}"
+        name = f"test_{next(self.databases)}"
         await self.postgres.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-        return self.postgres.url(name)
+        return name
 
 
 @pytest.fixture(scope="session")
@@ -159,9 +161,11 @@ def service_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def database_url(servers: Servers, service: Service[Any]) -> str:
-    """A migrated database of the test's own."""
-    return await servers.database(service.package)
+async def database_url(servers: Servers, service: Service[Any]) -> AsyncIterator[str]:
+    """A migrated database of the test's own, dropped after it."""
+    name = await servers.database(service.package)
+    yield servers.postgres.url(name)
+    await servers.postgres.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
