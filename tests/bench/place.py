@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import asyncpg
@@ -91,7 +92,7 @@ class Place:
         await self.bench.jetstream().pause_consumer(STREAM, durable, until)
 
     async def release(self, durable: str) -> None:
-        """Deliver again. A durable that was held sleeps until the next request: one too small for any message wakes it."""
+        """Deliver again. A held durable sleeps until the next request: one too small for any message wakes it."""
         await self.bench.jetstream().resume_consumer(STREAM, durable)
         request = json.dumps({"batch": 1, "max_bytes": 1, "no_wait": True}).encode()
         await self.bench.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{durable}", request, reply=self.bench.new_inbox())
@@ -99,13 +100,12 @@ class Place:
     async def drain(self, durable: str) -> float:
         """Release a durable on a full stream; seconds until all is committed, acknowledged and announced."""
         await self.database.execute("CHECKPOINT")
-        clock = asyncio.get_running_loop().time
-        begun = clock()
+        begun = perf_counter()
         await self.release(durable)
         async with asyncio.timeout(DRAIN_SECONDS):
             while await self._left(durable):
                 await asyncio.sleep(LOOK_SECONDS)
-        return clock() - begun
+        return perf_counter() - begun
 
     async def _left(self, durable: str) -> bool:
         self._check_alive()

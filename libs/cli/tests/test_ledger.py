@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oker_cli.ledger import Account, Counted, Ledger, Line, Mqtt, Waiting, counted, steady
@@ -78,6 +78,7 @@ def test_mqtt_messages_that_the_intake_stream_forgot_by_age_are_a_part_of_their_
     assert an_account(mqtt=Mqtt(4, 5, intake_is_complete=False)).forwarding.balances is False
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_messages_balance_whatever_is_under_way(data: st.DataObject) -> None:
     """Each message is undelivered, delivered and open, ended with its acknowledgement under way, or acknowledged."""
@@ -97,6 +98,7 @@ def test_messages_balance_whatever_is_under_way(data: st.DataObject) -> None:
     assert dict(line.parts)["pending"] == messages.count("undelivered") + messages.count("open")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 50), st.integers(1, 50))
 def test_lost_messages_do_not_balance(settled: int, undelivered: int, open: int, lost: int) -> None:
     accepted = settled + undelivered + open + lost
@@ -106,6 +108,7 @@ def test_lost_messages_do_not_balance(settled: int, undelivered: int, open: int,
     assert not account.messages.balances
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 50))
 def test_messages_that_ended_twice_do_not_balance(settled: int, undelivered: int, twice: int) -> None:
     account = an_account(

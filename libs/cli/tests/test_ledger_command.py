@@ -109,7 +109,7 @@ async def a_service(platform: Platform, name: str, servers: Servers, jwks: Path)
         return platform.recounted if name == "sensor-ingest" else {}
 
     service = Service(name, "oker_bus", ClaimsSettings, router, lambda bus: APIRouter(), recount=recount)
-    port = free_port()
+    port, database = free_port(), await servers.database("oker_bus")
     settings = ClaimsSettings(
         nats_url=platform.broker.server.url,
         nats_user=name,
@@ -129,6 +129,7 @@ async def a_service(platform: Platform, name: str, servers: Servers, jwks: Path)
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         await serving
+    await servers.postgres.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
 
 
 async def test_settled_quarantined_and_pending_messages_balance(oker: Any, platform: Platform) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nats.js.api import RawStreamMsg
 
@@ -152,6 +152,7 @@ def test_a_message_without_a_whole_envelope_is_told_with_what_there_is(headers: 
     assert one.what == "cannot be read"
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["IN_verkehr", "SENSOR", "QUARANTINE"]),
     st.binary(max_size=200),
@@ -168,6 +169,7 @@ def test_nothing_that_was_ever_stored_stops_the_scan(stream: str, body: bytes, h
     assert one.what.isprintable()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_terminal_never_sees_control_characters(text: str) -> None:
     assert printable(text).isprintable()

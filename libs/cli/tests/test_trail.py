@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oker_bus import Cause
@@ -238,6 +238,7 @@ def everything(graph: Graph) -> list[Trail]:
     return [one for event in graph.events for one in find(graph, event[2]) if one.asked == event]
 
 
+@settings(deadline=None)
 @given(messages(), st.randoms(use_true_random=False))
 def test_the_order_of_reading_changes_nothing(found: list[Told], random: Any) -> None:
     shuffled = list(found)
@@ -246,6 +247,7 @@ def test_the_order_of_reading_changes_nothing(found: list[Told], random: Any) ->
     assert everything(build(shuffled)) == everything(build(found))
 
 
+@settings(deadline=None)
 @given(messages())
 def test_each_event_stands_once_below_one_that_stands_before_it(found: list[Told]) -> None:
     for one in everything(build(found)):
@@ -257,6 +259,7 @@ def test_each_event_stands_once_below_one_that_stands_before_it(found: list[Told
                 seen.add(step.key)
 
 
+@settings(deadline=None)
 @given(messages())
 def test_an_ancestor_has_the_event_among_its_descendants(found: list[Told]) -> None:
     graph = build(found)
@@ -267,6 +270,7 @@ def test_an_ancestor_has_the_event_among_its_descendants(found: list[Told]) -> N
     assert forth == {(step.key, event) for event, steps in back.items() for step in steps}
 
 
+@settings(deadline=None)
 @given(messages())
 def test_every_event_is_found_by_its_id_alone_or_within_a_trail(found: list[Told]) -> None:
     graph = build(found)

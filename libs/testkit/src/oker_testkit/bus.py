@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig
 from nats.js.errors import NotFoundError
 from sqlmodel import col, select
 
@@ -89,14 +91,27 @@ class TestBus:
             raise NotSettled(f"not settled within {seconds:.0f} s: {waiting}") from None
 
     async def _waiting(self) -> dict[str, int]:
-        """What waits, from the parts that know: durables and outbox."""
+        """What waits, from the parts that know: durables and outbox.
+
+        The broker tells a durable of a new message after it has answered the publisher, so that ``num_pending`` may be
+        0 for a moment too long; the stream itself knows better.
+        """
         waiting = {}
         for stream, consumer in sorted(self._durables()):
             info = await self.jetstream.consumer_info(stream, consumer)
-            waiting[f"{consumer} on {stream}"] = (info.num_pending or 0) + (info.num_ack_pending or 0)
+            unheard = await self._last(stream, info.config) > info.delivered.stream_seq
+            waiting[f"{consumer} on {stream}"] = (info.num_pending or 0) + (info.num_ack_pending or 0) + unheard
         async with self.bus.sessions() as session:
             waiting["outbox"] = await store.outbox_size(session)
         return waiting
+
+    async def _last(self, stream: str, config: ConsumerConfig) -> int:
+        """The sequence of the last message that a durable is meant to hear; 0 if there is none."""
+        last = 0
+        for subject in config.filter_subjects or [config.filter_subject or ">"]:
+            with suppress(NotFoundError):
+                last = max(last, int((await self.jetstream.get_last_msg(stream, subject)).seq or 0))
+        return last
 
     def _durables(self) -> set[tuple[str, str]]:
         """All that the service hears or is meant to hear: a lane that has just begun may not be watched yet."""
