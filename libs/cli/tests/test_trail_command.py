@@ -151,16 +151,22 @@ async def test_an_id_that_is_nowhere_is_a_sentence(oker: Any, applied: Any, stor
     assert said.err.startswith("oker: no event 'v-3' in any stream")
 
 
-async def test_a_stream_that_forgot_in_its_middle_is_read_to_its_end(
+async def test_what_a_stream_forgot_in_its_middle_is_still_found_in_the_batch(
     oker: Any, applied: Any, story: dict[str, Cause]
 ) -> None:
+    await Speakers(applied).say("verkehr", a_reading(5.0), "v-9")
     admin = await applied.connect("topology")
-    await admin.jetstream().delete_msg("IN_verkehr", 1)
+    await admin.jetstream().delete_msg("IN_verkehr", 2)
     await admin.close()
 
-    said = await asyncio.to_thread(oker, "trail", "v-2", "--json", env=applied.env)
+    forgotten = await asyncio.to_thread(oker, "trail", "v-2", "--json", env=applied.env)
+    later = await asyncio.to_thread(oker, "trail", "v-9", "--json", env=applied.env)
 
-    assert types(said.json["trails"][0]["descendants"])[-1] == "mail_sent"
+    (trail,) = forgotten.json["trails"]
+    assert types([trail["event"], *trail["descendants"]]) == [
+        "observations_recorded", "kpi_assessed", "mail_queued", "mail_sent"
+    ]  # fmt: skip
+    assert later.json["trails"][0]["event"]["places"] == ["IN_verkehr/3"]
 
 
 def test_streams_that_are_empty_or_missing_hold_no_event(oker: Any, broker: Any) -> None:

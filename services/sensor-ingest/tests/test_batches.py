@@ -24,6 +24,7 @@ from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1
 from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
 from oker_testkit.bus import TestBus
 from sensor_ingest import domain, handlers
+from sensor_ingest import store as observations
 from sensor_ingest.store import recount
 
 
@@ -122,14 +123,14 @@ async def test_the_ledger_agrees_with_a_recount(bus: TestBus, sessions: Sessions
 async def test_an_outage_of_the_database_buries_nothing(bus: TestBus, sessions: Sessions, monkeypatch: Any) -> None:
     await say(bus, a_declared_device())
     monkeypatch.setattr(handlers, "BURY_FAILED_AFTER", 1)
-    real_insert, attempts = handlers.store.insert_observations, iter([ConnectionRefusedError, TimeoutError])
+    real_insert, attempts = observations.insert_observations, iter([ConnectionRefusedError, TimeoutError])
 
     async def be_away(*arguments: Any) -> Any:
         for error in attempts:
             raise error
         return await real_insert(*arguments)
 
-    monkeypatch.setattr(handlers.store, "insert_observations", be_away)
+    monkeypatch.setattr(observations, "insert_observations", be_away)
     await say(bus, a_reading())
 
     assert await values(sessions) == [412.5]
