@@ -4,7 +4,7 @@ PY := .venv/bin/python
 SOURCES := contracts libs services tests infra
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup:  ## install everything into .venv
 	@infra/setup.sh
@@ -32,8 +32,10 @@ fix: setup  ## format and mend what can be mended
 	@.venv/bin/ruff format --quiet $(SOURCES)
 	@$(PY) -m oker_contracts.generate
 
+PART = $(wildcard services/$(S) libs/$(S) $(S) tests/$(S))
 test: setup  ## run the tests; one part: make test S=sensor-ingest
-	@$(PY) -m pytest $(if $(S),$(wildcard services/$(S) libs/$(S) $(S) tests/$(S)),) $(ARGS)
+	$(if $(S),$(if $(PART),,$(error no part is called $(S); try one of $(notdir $(patsubst %/,%,$(wildcard services/* libs/* tests/*/))))))
+	@$(PY) -m pytest $(if $(S),$(PART)) $(ARGS)
 
 e2e: setup  ## the story as a test, with killed processes
 	@$(PY) -m pytest tests/e2e tests/chaos $(ARGS)
