@@ -8,7 +8,11 @@ from pathlib import Path
 import uvloop
 from tests.bench import ingest_latency, ingest_native_throughput
 from tests.bench.figures import Figure, append, show
-from tests.bench.place import Place, open_place
+from tests.bench.place import BenchFailed, Place, open_place
+from tests.bench.readings import PublishFailed
+
+from oker_testkit.servers import ServerFailed
+from oker_testkit.stack import StackFailed
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "bench.jsonl"
 MEASUREMENTS: dict[str, Callable[[Place, bool], Awaitable[list[Figure]]]] = {
@@ -25,7 +29,11 @@ def main() -> int:
     said = parser.parse_args()
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text("", encoding="utf-8")
-    show(uvloop.run(_measure([said.only] if said.only else list(MEASUREMENTS), said.short)))
+    try:
+        show(uvloop.run(_measure([said.only] if said.only else list(MEASUREMENTS), said.short)))
+    except (BenchFailed, PublishFailed, ServerFailed, StackFailed) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

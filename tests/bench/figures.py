@@ -37,7 +37,7 @@ def compare(name: str, unit: str, ours: Sequence[float], reference: Sequence[flo
         unit=unit,
         reference=round(median(reference), 2),
         ratio=round(median(ratios), 3),
-        spread=f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)}",
+        spread=f"{min(ratios):.2f}–{max(ratios):.2f}",
     )
 
 
@@ -49,15 +49,18 @@ def append(path: Path, figures: Sequence[Figure]) -> None:
 
 def show(figures: Sequence[Figure]) -> None:
     """Print the table."""
-    table = Table("Figure", "Ours", "Unit", "Reference", "Ratio", "Ratio of the rounds", title="make bench")
+    table = Table(title="ours against the reference R1 of the same run")
+    for header in ("Figure", "Ours", "R1", "Unit", "Ratio", "Rounds"):
+        table.add_column(header, no_wrap=True)
     for figure in figures:
-        cells = (_number(figure.value), figure.unit, _number(figure.reference), _number(figure.ratio))
+        cells = (_number(figure.value), _number(figure.reference), figure.unit, _number(figure.ratio))
         table.add_row(figure.name, *cells, figure.spread)
     console = Console(highlight=False)
     console.print(table)
     console.print(
-        "Broker, database, publisher and reader share this machine: figures move by a third with what else runs. "
-        "Compare ratios of one run; believe a change when it is larger than the range in the last column."
+        "Broker, database, publisher and reader share this machine, so figures move with whatever else runs on it. "
+        "Compare ratios, and believe a change only where it is larger than the range of the rounds. "
+        "Throughput: more is better; latency: less is better."
     )
 
 

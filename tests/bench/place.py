@@ -6,7 +6,6 @@ and while the other one is measured, so both see the same content on the same se
 
 import asyncio
 import json
-import secrets
 import shutil
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from tests.bench.readings import declarations
 
 from oker_testkit.company import Company
 from oker_testkit.servers import log_tail
-from oker_testkit.stack import Stack, StackFailed, new_test_stack
+from oker_testkit.stack import Stack, new_test_stack
 
 SERVICE = "sensor-ingest"
 PARTNER = "stadtwerke"
@@ -51,7 +50,10 @@ class BenchFailed(Exception):
 class BenchStack(Stack):
     """Broker, database and sensor-ingest alone; one more user, who may do everything in the platform's account."""
 
-    secret = secrets.token_urlsafe(24)
+    @property
+    def secret(self) -> str:
+        """The password of ``bench``: the operator's, since this broker lives for minutes."""
+        return self.password("operator")
 
     async def start(self) -> None:
         """Start what is measured."""
@@ -62,6 +64,13 @@ class BenchStack(Stack):
         await self.apply_topology()
         self.start_service(SERVICE)
         await self.ready(SERVICE)
+
+    def start_r1(self) -> None:
+        """Start the reference as a process of its own."""
+        assert self.postgres is not None
+        script = str(Path(__file__).with_name("r1.py"))
+        arguments = [self.nats_url, STREAM, R1, str(BATCH), self.postgres.socket_dir, "r1"]
+        self._spawn("r1", [sys.executable, script, *arguments], {"R1_USER": "bench", "R1_PASSWORD": self.secret})
 
     def render_accounts(self) -> None:
         """The accounts as they are, and the user ``bench``."""
@@ -108,13 +117,14 @@ class Place:
         return perf_counter() - begun
 
     async def _left(self, durable: str) -> bool:
-        self._check_alive()
+        self.check_alive()
         info = await self.bench.jetstream().consumer_info(STREAM, durable)
         if info.num_pending or info.num_ack_pending:
             return True
         return durable == OURS and bool(await self.database.fetchval("SELECT EXISTS (SELECT FROM outbox)"))
 
-    def _check_alive(self) -> None:
+    def check_alive(self) -> None:
+        """Raises BenchFailed with the end of its log if a process has ended."""
         for name, process in self.stack.processes.items():
             if process.poll() is not None:
                 log = log_tail(self.stack.folder / "logs" / f"{name}.log")
@@ -175,21 +185,16 @@ async def _declare_devices(place: Place) -> None:
 
 async def _start_r1(place: Place) -> None:
     """Start R1 on a durable like ours that begins after the declarations, and hold both."""
-    stack, js = place.stack, place.bench.jetstream()
-    assert stack.postgres is not None
+    js = place.bench.jetstream()
     await place.r1_database.execute(R1_TABLE)
     like_ours = (await js.consumer_info(STREAM, OURS)).config
-    await js.add_consumer(STREAM, like_ours.evolve(name=R1, durable_name=R1, filter_subject=f"ingest.{PARTNER}.>"))
+    names = {"name": R1, "durable_name": R1}
+    await js.add_consumer(STREAM, like_ours.evolve(**names, filter_subject=f"ingest.{PARTNER}.>", filter_subjects=None))
     await js.purge_stream(STREAM)
     await place.hold(OURS)
     await place.hold(R1)
-    script = str(Path(__file__).with_name("r1.py"))
-    arguments = [stack.nats_url, STREAM, R1, str(BATCH), stack.postgres.socket_dir, "r1"]
-    stack._spawn("r1", [sys.executable, script, *arguments], {"R1_USER": "bench", "R1_PASSWORD": stack.secret})
+    place.stack.start_r1()
     async with asyncio.timeout(20):
         while not (await js.consumer_info(STREAM, R1)).num_waiting:
-            place._check_alive()
+            place.check_alive()
             await asyncio.sleep(LOOK_SECONDS)
-
-
-__all__ = ["BATCH", "OURS", "PARTNER", "R1", "STREAM", "BenchFailed", "Place", "StackFailed", "open_place"]

@@ -166,7 +166,7 @@ ENVELOPES = [
 ]  # fmt: skip
 MQTT = HEADERS | {"ce-type": "de.oker.sensor.mqtt_message_received.v1"}
 UPLINK_TOPIC = "application/1/device/70b3d57ed0000001/event/up"
-FORWARDED = "ingest.stadtwerke.sensor.mqtt_message_received.v1"
+FORWARDED = "ingest.stadtwerke.gateway.sensor.mqtt_message_received.v1"
 
 
 def forwarded(body: bytes, at_topic: str) -> bytes:

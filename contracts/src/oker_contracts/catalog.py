@@ -49,9 +49,21 @@ class CatalogEntry:
         return self.name.split(".", 1)[0]
 
     @property
+    def place(self) -> str:
+        """Where a claim's name begins after ``ingest.<partner>.``: apart, if only the platform's gateways may say it.
+
+        A company's account maps to the first place only, so the server keeps companies from the second.
+        """
+        return "" if "partners" in self.producers else "gateway."
+
+    def claim_subject(self, partner: str) -> str:
+        """Where a claim of a company is published inside the platform's account."""
+        return f"ingest.{partner}.{self.place}{self.name}"
+
+    @property
     def filter_subject(self) -> str:
         """What a durable that hears this event filters on."""
-        return f"ingest.*.{self.name}" if self.kind == "claim" else f"{self.name}.>"
+        return self.claim_subject("*") if self.kind == "claim" else f"{self.name}.>"
 
 
 @dataclass(frozen=True, slots=True)

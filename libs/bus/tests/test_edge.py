@@ -1,5 +1,7 @@
 """What the edge promises about one message."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,10 +10,13 @@ from sqlalchemy import text
 from sqlmodel import select
 from test_traps import a_project, a_proposal
 
-from oker_bus import Event, Reason, Refused, RetryLater, Transaction, edge, store
+from oker_bus import Delivery, Event, Reason, Refused, RetryLater, Transaction, edge, store, topology
+from oker_contracts import Envelope
 from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
-from oker_testkit.bus import TestBus
+from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
+from oker_testkit.bus import TestBus, eventually
 from oker_testkit.migrations import differences
+from oker_testkit.plugin import PARTNERS
 
 
 class RoundNotOpen(RetryLater):
@@ -135,6 +140,58 @@ async def test_the_largest_message_with_the_longest_headers_still_gets_into_quar
     assert (copy.headers["Oker-Reason"], len(copy.data)) == ("body_too_large", store.MAX_COPY)
     assert copy.headers["Oker-Truncated"].startswith("980000 bytes")
     assert await bus.announced(CandidateListedV1)
+
+
+async def test_a_full_stream_holds_up_its_own_announcements_only(bus: TestBus) -> None:
+    """What cannot go to QUARANTINE waits in the outbox; facts on other streams get on, and nothing is lost."""
+    config = (await bus.jetstream.stream_info("QUARANTINE")).config
+    await bus.jetstream.update_stream(config.evolve(max_bytes=100))
+    await bus.publish_raw("project.registered.v1.x", b"{", {"ce-id": "1"})
+    await bus.publish(a_project())
+
+    async def listed() -> bool:
+        return bool(await bus.announced(CandidateListedV1))
+
+    await eventually(listed, "the fact behind the refused copy is published")
+    await bus.jetstream.update_stream(config)
+    await bus.settled()
+    assert (await bus.jetstream.stream_info("QUARANTINE")).state.messages == 1
+
+
+async def test_a_stream_that_was_made_anew_counts_from_one_and_loses_nothing(bus: TestBus, heard: Any) -> None:
+    """Its sequences were settled before, its messages were not."""
+    await bus.publish(a_project("a"))
+    await bus.settled()
+    await bus.jetstream.delete_stream("PROJECT")
+    async for _ in topology.apply(bus.jetstream, None, PARTNERS):
+        pass
+    await bus.publish(a_project("b"))
+
+    async def both() -> bool:
+        return [event.data.project_id for event in heard.events] == ["a", "b"]
+
+    await eventually(both, "the first message of the new stream is handled")
+
+
+async def test_only_a_gateway_may_say_what_is_the_gateways(bus: TestBus) -> None:
+    """A company reaches ingest.<partner>.<name>, never the gateway's place."""
+    said = MqttMessageReceivedV1(topic="a/b", payload=b"", received_at=datetime(2026, 1, 1, tzinfo=UTC))
+    headers = Envelope("1", "/x", "de.oker.sensor.mqtt_message_received.v1", None, b"").headers()
+    delivery = Delivery(
+        consumer="sensor-ingest-claims",
+        stream="IN_verkehr",
+        sequence=1,
+        partner="verkehr",
+        subject=f"ingest.verkehr.{said.TYPE}",
+        headers=headers,
+        body=said.model_dump_json().encode(),
+        stored_at=datetime(2026, 1, 1, tzinfo=UTC),
+        deliveries=1,
+    )
+
+    with pytest.raises(Refused, match="type_not_claimable"):
+        delivery.envelope()
+    assert replace(delivery, subject=f"ingest.verkehr.gateway.{said.TYPE}").envelope().id == "1"
 
 
 async def test_announcements_of_one_key_keep_their_order(bus: TestBus) -> None:

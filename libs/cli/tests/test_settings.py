@@ -31,7 +31,7 @@ def test_a_missing_setting_is_named_with_where_to_set_it(oker: Any, command: tup
 
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        f"oker: {name} is not set; set it in the environment, or in .oker/env "
+        f"oker: {name} is not set; set it in the environment, or in .oker/up/env "
         "(another file: --env-file or OKER_ENV_FILE)\n"
     )
 
@@ -45,8 +45,8 @@ def test_the_ledger_names_each_setting_that_it_lacks(oker: Any, name: str) -> No
 
 
 def test_the_environment_wins_over_the_file_and_a_named_file_over_the_default(oker: Any, tmp_path: Path) -> None:
-    (tmp_path / ".oker").mkdir()
-    for name, port in ((".oker/env", 1), ("other.env", 2)):
+    (tmp_path / ".oker/up").mkdir(parents=True)
+    for name, port in ((".oker/up/env", 1), ("other.env", 2)):
         (tmp_path / name).write_text(f"OKER_NATS_URL=nats://127.0.0.1:{port}\nOKER_OPERATOR_PASSWORD=hush-hush\n")
 
     assert "127.0.0.1:1 cannot" in oker("trail", "r-1").err

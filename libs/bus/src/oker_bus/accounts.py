@@ -20,6 +20,8 @@ from oker_contracts import catalog
 PLATFORM = "PLATFORM"
 MQTT_STREAM = "$MQTT_msgs"
 MQTT_DURABLE = "oker-intake"
+SALT = "bcrypt-salt"
+"""Stands among the passwords, is no user: makes the hashes of each installation its own."""
 COMPANY_JETSTREAM = {
     "max_memory": 64_000_000,
     "max_file": 4_000_000_000,
@@ -29,9 +31,9 @@ COMPANY_JETSTREAM = {
 
 
 def users(partners: Partners) -> list[str]:
-    """Every user that needs a password: services, the operator's two, and two a company."""
+    """Every user that needs a password: services, the operator's, two a company; and the salt of their hashes."""
     companies = [name for slug in partners.partners for name in (slug, f"{slug}-devices")]
-    return [*services(), "topology", "operator", "sys", *companies]
+    return [*services(), "topology", "operator", "sys", SALT, *companies]
 
 
 def services() -> list[str]:
@@ -49,7 +51,7 @@ def render(partners: Partners, passwords: Mapping[str, str]) -> str:
     Raises:
         KeyError: a user has no password.
     """
-    hashed = {user: _hash(user, passwords[user]) for user in users(partners)}
+    hashed = {user: _hash(user, passwords[user], passwords[SALT]) for user in users(partners)}
     accounts = {PLATFORM: _platform(partners, hashed)}
     accounts |= {slug: _company(partners, slug, hashed) for slug in partners.partners}
     accounts["SYS"] = {"users": [_user("sys", hashed)]}
@@ -173,12 +175,12 @@ def _user(name: str, hashed: Mapping[str, str], permissions: dict[str, Any] | No
     return {**row, "permissions": permissions} if permissions else row
 
 
-def _hash(user: str, password: str) -> str:
-    """bcrypt with a salt derived from user and password: rendered again, a reload disturbs no one."""
-    digest = hashlib.sha256(f"{user}\x00{password}".encode()).digest()[:16]
+def _hash(user: str, password: str, salt: str) -> str:
+    """bcrypt with a salt derived from the user and a random secret: rendered again, a reload disturbs no one."""
+    digest = hashlib.sha256(f"{user}\x00{salt}".encode()).digest()[:16]
     alphabet = str.maketrans(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
         "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
     )
-    salt = base64.b64encode(digest).decode().rstrip("=").translate(alphabet)
-    return bcrypt.hashpw(password.encode(), f"$2b$10${salt}".encode()).decode()
+    encoded = base64.b64encode(digest).decode().rstrip("=").translate(alphabet)
+    return bcrypt.hashpw(password.encode(), f"$2b$10${encoded}".encode()).decode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from oker_bus import store
@@ -27,12 +28,15 @@ async def already_settled(tx: Transaction, deliveries: Sequence[Delivery]) -> di
     """
     raw = await tx.raw()
     rows = await raw.fetch(
-        "SELECT d.stream, d.sequence, s.outcome FROM unnest($2::text[], $3::bigint[]) AS d(stream, sequence) "
+        "SELECT d.stream, d.sequence, s.outcome FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) "
+        "AS d(stream, sequence, stored_at) "
         "CROSS JOIN LATERAL (SELECT outcome FROM settlement "
-        "WHERE consumer = $1 AND stream = d.stream AND sequence = d.sequence LIMIT 1) AS s",
+        "WHERE consumer = $1 AND stream = d.stream AND sequence = d.sequence AND stored_at = d.stored_at "
+        "LIMIT 1) AS s",
         deliveries[0].consumer,
         [d.stream for d in deliveries],
         [d.sequence for d in deliveries],
+        [d.stored_at for d in deliveries],
     )
     return {(row["stream"], row["sequence"]): row["outcome"] for row in rows}
 
@@ -61,9 +65,9 @@ async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:
     raw = await tx.raw()
     columns = list(zip(*(_row(end) for end in ends), strict=True))
     await raw.execute(
-        "INSERT INTO settlement (consumer, stream, sequence, partner, outcome, read, stored, duplicate, corrected,"
-        " quarantined, settled_at) SELECT $1, s.*, $11 FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[],"
-        " $6::int[], $7::int[], $8::int[], $9::int[], $10::int[]) AS s",
+        "INSERT INTO settlement (consumer, stream, sequence, stored_at, partner, outcome, read, stored, duplicate,"
+        " corrected, quarantined, settled_at) SELECT $1, s.*, $12 FROM unnest($2::text[], $3::bigint[],"
+        " $4::timestamptz[], $5::text[], $6::text[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[]) AS s",
         ends[0].delivery.consumer,
         *columns,
         tx.now,
@@ -74,8 +78,7 @@ async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:
         tx.quarantine(refusal)
 
 
-def _row(end: Ended) -> tuple[str, int, str | None, str, int, int, int, int, int]:
+def _row(end: Ended) -> tuple[Any, ...]:
     d, c = end.delivery, end.counts
-    return (
-        d.stream, d.sequence, d.partner, end.outcome, c.read, c.stored, c.duplicate, c.corrected, c.quarantined
-    )  # fmt: skip
+    readings = (c.read, c.stored, c.duplicate, c.corrected, c.quarantined)
+    return (d.stream, d.sequence, d.stored_at, d.partner, end.outcome, *readings)

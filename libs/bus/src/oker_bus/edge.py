@@ -99,17 +99,18 @@ class Delivery:
             raise Refused(Reason.BODY_TOO_LARGE, "$", f"One event has {MAX_BODY} bytes at most.")
         envelope = read_envelope(self.headers, self.body)
         entry = reader().entry(envelope.type)
-        if self.partner and entry.kind != "claim":
-            raise Refused(Reason.TYPE_NOT_CLAIMABLE, "ce-type")
-        said = envelope.type.removeprefix("de.oker.")
         spoken = self.subject.split(".", 2)[2] if self.partner else self.subject
+        if self.partner and (entry.kind != "claim" or not spoken.startswith(entry.place)):
+            raise Refused(Reason.TYPE_NOT_CLAIMABLE, "ce-type")
+        said = entry.place + entry.name if self.partner else entry.name
         if spoken != said and not spoken.startswith(f"{said}."):
             raise Refused(Reason.TYPE_MISMATCH, "ce-type", f"Published on {spoken[:120]}.")
         return envelope
 
     def settled(self, outcome: Outcome, at: datetime, counts: Counts | None = None) -> Settled:
         """The end of this message."""
-        return Settled(self.consumer, self.stream, self.sequence, self.partner, outcome, at, counts or Counts())
+        where = (self.consumer, self.stream, self.sequence, self.stored_at)
+        return Settled(*where, self.partner, outcome, at, counts or Counts())
 
     def quarantined(self, refused: Refused, at: datetime, part: int = 0) -> Quarantined:
         """This message, or a part of it, as refused."""
@@ -118,6 +119,7 @@ class Delivery:
             consumer=self.consumer,
             stream=self.stream,
             sequence=self.sequence,
+            stored_at=self.stored_at,
             part=part,
             partner=self.partner,
             reason=str(refused.reason),

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import structlog
+from nats.errors import ConnectionClosedError, NoServersError
 from nats.js import JetStreamContext
 
 from oker_bus.store import NOTIFY_CHANNEL
@@ -41,7 +42,8 @@ async def _relay_on_one_connection(database_url: str, jetstream: JetStreamContex
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         while True:
             awake.clear()
-            while await publish_batch(connection, jetstream):
+            blocked: set[str] = set()
+            while await publish_batch(connection, jetstream, blocked):
                 pass
             await _wait(awake)
     finally:
@@ -55,28 +57,43 @@ async def _wait(awake: asyncio.Event) -> None:
         return
 
 
-async def publish_batch(connection: Any, jetstream: JetStreamContext) -> int:
-    """Publish the oldest rows and delete them; returns how many. Stops at the first that fails."""
-    rows = await connection.fetch("SELECT id, subject, headers, body FROM outbox ORDER BY id LIMIT $1", BATCH)
+async def publish_batch(connection: Any, jetstream: JetStreamContext, blocked: set[str]) -> int:
+    """Publish the oldest rows whose key is not blocked, and delete them; returns how many were looked at.
+
+    A row that the broker refuses (its stream is full, say) blocks its key until the next sweep: the order within the
+    key stays, and other keys get on.
+    """
+    rows = await connection.fetch(
+        "SELECT id, key, subject, headers, body FROM outbox WHERE key <> ALL($1::text[]) ORDER BY id LIMIT $2",
+        list(blocked),
+        BATCH,
+    )
     published = []
     try:
         for row in rows:
-            await publish_row(jetstream, row)
-            published.append(row["id"])
+            if row["key"] in blocked:
+                continue
+            if await publish_row(jetstream, row):
+                published.append(row["id"])
+            else:
+                blocked.add(row["key"])
     finally:
         if published:
             await connection.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", published)
-    return len(published)
+    return len(rows)
 
 
-async def publish_row(jetstream: JetStreamContext, row: Any) -> None:
-    """Publish one row and wait for its PubAck; pauses and tries again while the broker refuses."""
-    pause = 0.2
-    while True:
-        try:
-            await jetstream.publish(row["subject"], row["body"], headers=json.loads(row["headers"]), timeout=5.0)
-            return
-        except Exception as error:  # the row must not be lost, whatever the broker says
-            log.warning("relay.refused", subject=row["subject"], error=type(error).__name__, outbox_id=row["id"])
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 10.0)
+async def publish_row(jetstream: JetStreamContext, row: Any) -> bool:
+    """Publish one row and wait for its PubAck; ``False`` if the broker refused it.
+
+    Raises:
+        OSError, TimeoutError: the broker is away; the relay begins anew after a pause.
+    """
+    try:
+        await jetstream.publish(row["subject"], row["body"], headers=json.loads(row["headers"]), timeout=5.0)
+        return True
+    except (TimeoutError, ConnectionClosedError, NoServersError) as error:
+        raise TimeoutError("no PubAck") from error
+    except Exception as error:  # the row must not be lost, whatever the broker says
+        log.warning("relay.refused", subject=row["subject"], error=type(error).__name__, outbox_id=row["id"])
+        return False

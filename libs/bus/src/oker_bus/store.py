@@ -40,13 +40,18 @@ class Base(SQLModel, registry=registry()):
 
 
 class Settlement(Base, table=True):
-    """How one message of one stream ended: written once, in the transaction of its effect."""
+    """How one message of one stream ended: written once, in the transaction of its effect.
+
+    ``stored_at``, when the broker stored the message, is part of its identity: a stream that was made anew counts from
+    one again, and its messages must not be taken for those that ended before.
+    """
 
     __tablename__ = "settlement"
 
     consumer: str = Field(primary_key=True, sa_type=Text)
     stream: str = Field(primary_key=True, sa_type=Text)
     sequence: int = Field(primary_key=True, sa_type=BigInteger)
+    stored_at: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
     partner: str | None = Field(default=None, sa_type=Text)
     outcome: str = Field(sa_type=Text)
     read: int = 0
@@ -88,6 +93,7 @@ class Quarantine(Base, table=True):
     consumer: str = Field(primary_key=True, sa_type=Text)
     stream: str = Field(primary_key=True, sa_type=Text)
     sequence: int = Field(primary_key=True, sa_type=BigInteger)
+    stored_at: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
     part: int = Field(primary_key=True)
     partner: str | None = Field(default=None, sa_type=Text)
     event_source: str | None = Field(default=None, sa_type=Text)
@@ -132,6 +138,7 @@ class Settled:
     consumer: str
     stream: str
     sequence: int
+    stored_at: datetime
     partner: str | None
     outcome: Outcome
     settled_at: datetime
@@ -145,6 +152,7 @@ class Quarantined:
     consumer: str
     stream: str
     sequence: int
+    stored_at: datetime
     part: int
     partner: str | None
     reason: str
@@ -207,7 +215,7 @@ async def settle(session: AsyncSession, settled: Settled) -> bool:
 
 
 def _flat(settled: Settled) -> dict[str, Any]:
-    names = ("consumer", "stream", "sequence", "partner", "outcome", "settled_at")
+    names = ("consumer", "stream", "sequence", "stored_at", "partner", "outcome", "settled_at")
     return {name: getattr(settled, name) for name in names}
 
 
@@ -217,7 +225,7 @@ def _counts(counts: Counts) -> dict[str, int]:
 
 async def change_outcome(session: AsyncSession, settled: Settled) -> None:
     """Give the settlement written in this same transaction its outcome."""
-    row = await session.get_one(Settlement, (settled.consumer, settled.stream, settled.sequence))
+    row = await session.get_one(Settlement, (settled.consumer, settled.stream, settled.sequence, settled.stored_at))
     row.outcome = settled.outcome
 
 

@@ -66,7 +66,7 @@ def durables(partners: Partners, replicas: int = 1) -> list[tuple[str, ConsumerC
     heard: dict[tuple[str, str], list[str]] = {}
     for entry in catalog().events.values():
         claimed = entry.kind == "claim"
-        subject = f"ingest.*.{entry.domain}.>" if claimed else entry.filter_subject
+        subject = f"ingest.*.{entry.place}{entry.domain}.>" if claimed else entry.filter_subject
         for stream in [f"IN_{slug}" for slug in partners.partners] if claimed else [entry.stream]:
             for consumer in entry.consumers:
                 subjects = heard.setdefault((stream, consumer), [])

@@ -38,7 +38,7 @@ def main(
         Path | None,
         typer.Option(
             envvar="OKER_ENV_FILE",
-            help="A file of OKER_… settings. The environment wins over it. Default: .oker/env, if it is there.",
+            help="A file of OKER_… settings. The environment wins over it. Default: .oker/up/env, if it is there.",
         ),
     ] = None,
 ) -> None:

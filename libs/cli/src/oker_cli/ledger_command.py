@@ -107,7 +107,7 @@ def _claim_durables() -> list[str]:
 
 
 def _forwarded_subject(slug: str) -> str:
-    return f"ingest.{slug}.{MqttMessageReceivedV1.TYPE}"
+    return catalog().events[MqttMessageReceivedV1.TYPE].claim_subject(slug)
 
 
 async def _waiting(js: JetStreamContext, stream: str, consumer: str) -> Waiting:

@@ -9,7 +9,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from oker_cli.failure import Failure
 
-DEFAULT_ENV_FILE = Path(".oker/env")
+DEFAULT_ENV_FILE = Path(".oker/up/env")
 
 
 class OperatorSettings(BaseSettings):

@@ -67,7 +67,7 @@ class TestBus:
         """Publish a fact, or a claim of ``partner``; returns the event's id."""
         event_id = id or str(uuid4())
         envelope = Envelope(event_id, source, TYPE_PREFIX + data.TYPE, time, data.model_dump_json().encode())
-        subject = f"ingest.{partner}.{data.TYPE}" if partner else data.subject
+        subject = catalog().events[data.TYPE].claim_subject(partner) if partner else data.subject
         headers = envelope.headers() | ({"Nats-Msg-Id": msg_id} if msg_id else {})
         await self.jetstream.publish(subject, envelope.data, headers=headers)
         return event_id

@@ -131,7 +131,8 @@ class Postgres:
             await connection.close()
 
     def stop(self) -> None:
-        """End the server."""
+        """End the server, also one that was to stay."""
+        self.server.cleanup_mode = "stop"
         self.server.cleanup()
 
 

@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 
 from oker_bus.accounts import MQTT_DURABLE, MQTT_STREAM
 from oker_bus.partners import PartnersFile
-from oker_contracts import TYPE_PREFIX, Envelope, event_key
+from oker_contracts import TYPE_PREFIX, Envelope, catalog, event_key
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 
 log = structlog.get_logger()
@@ -54,13 +54,15 @@ async def hand_in(jetstream: JetStreamContext, partner: str, claim: Envelope) ->
 
 
 async def forward_all(nats: Client, partners: PartnersFile) -> None:
-    """One forwarder a company, also for companies that join later; for ever."""
+    """One forwarder a company, also for companies that join later, until they leave; for ever."""
     forwarders: dict[str, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as group:
         while True:
-            for slug in partners.current().partners:
-                if slug not in forwarders:
-                    forwarders[slug] = group.create_task(forward(nats, slug))
+            companies = partners.current().partners
+            for slug in companies.keys() - forwarders.keys():
+                forwarders[slug] = group.create_task(forward(nats, slug))
+            for slug in forwarders.keys() - companies.keys():
+                forwarders.pop(slug).cancel()
             await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -83,7 +85,7 @@ async def _forward_one(nats: Client, partner: str, msg: Msg) -> None:
     meta = msg.metadata
     claim = claim_of(partner, msg.subject, msg.data, meta.sequence.stream, meta.timestamp)
     headers = {**claim.headers(), "Nats-Msg-Id": f"mqtt/{claim.id}"}
-    subject = f"ingest.{partner}.{MqttMessageReceivedV1.TYPE}"
+    subject = catalog().events[MqttMessageReceivedV1.TYPE].claim_subject(partner)
     await nats.jetstream(timeout=5).publish(subject, claim.data, headers=headers)
     await nats.publish(msg.reply.replace("$JS.ACK", f"mqtt.{partner}.ACK", 1))
 

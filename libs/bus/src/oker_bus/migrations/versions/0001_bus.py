@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("consumer", sa.Text, primary_key=True),
         sa.Column("stream", sa.Text, primary_key=True),
         sa.Column("sequence", sa.BigInteger, primary_key=True),
+        sa.Column("stored_at", sa.DateTime(timezone=True), primary_key=True),
         sa.Column("partner", sa.Text),
         sa.Column("outcome", sa.Text, nullable=False),
         *(
@@ -42,6 +43,7 @@ def upgrade() -> None:
         sa.Column("consumer", sa.Text, primary_key=True),
         sa.Column("stream", sa.Text, primary_key=True),
         sa.Column("sequence", sa.BigInteger, primary_key=True),
+        sa.Column("stored_at", sa.DateTime(timezone=True), primary_key=True),
         sa.Column("part", sa.Integer, primary_key=True),
         sa.Column("partner", sa.Text),
         sa.Column("event_source", sa.Text),
