@@ -120,10 +120,10 @@ def test_the_ledger_balances_on_both_levels_for_both_companies(stack: Stack, bef
     rows = {row["partner"]: row for row in ledger["partners"]}
     assert set(rows) == {"stadtwerke", "verkehr"}
     for row in rows.values():
-        messages, readings = row["messages"], row["readings"]
-        assert messages["accepted"] == messages["settled"] + messages["quarantined"] + messages["pending"]
+        counted, read = row["messages"], row["readings"]
+        assert counted["accepted"] == counted["settled"] + counted["quarantined"] + counted["pending"]
         parts = ("stored", "duplicate", "corrected", "quarantined")
-        assert readings["read"] == sum(readings[part] for part in parts)
+        assert read["read"] == sum(read[part] for part in parts)
     added = {partner: counts - before[partner] for partner, counts in readings(ledger).items()}
     assert added["stadtwerke"] == {"read": 6, "stored": 4, "duplicate": 1, "quarantined": 1}
     assert added["verkehr"] == {"read": 3, "stored": 2, "quarantined": 1}
