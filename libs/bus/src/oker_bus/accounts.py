@@ -22,6 +22,8 @@ MQTT_STREAM = "$MQTT_msgs"
 MQTT_DURABLE = "oker-intake"
 SALT = "bcrypt-salt"
 """Stands among the passwords, is no user: makes the hashes of each installation its own."""
+NOT_MQTT = {"allowed_connection_types": ["STANDARD", "WEBSOCKET"]}
+"""An MQTT publish that a user may not make is acknowledged and dropped, so only devices may connect that way."""
 COMPANY_JETSTREAM = {
     "max_memory": 64_000_000,
     "max_file": 4_000_000_000,
@@ -78,8 +80,9 @@ def _platform(partners: Partners, hashed: Mapping[str, str]) -> dict[str, Any]:
                 "to": f"mqtt.{slug}.ACK.{MQTT_STREAM}.{MQTT_DURABLE}.>",
             },
         ]
-    platform_users = [_user(name, hashed, _service_may(name)) for name in services()]
-    platform_users += [_user("topology", hashed, _topology_may()), _user("operator", hashed, _operator_may())]
+    platform_users = [_user(name, hashed, _service_may(name)) | NOT_MQTT for name in services()]
+    platform_users += [_user("topology", hashed, _topology_may()) | NOT_MQTT]
+    platform_users += [_user("operator", hashed, _operator_may()) | NOT_MQTT]
     return {"jetstream": "enabled", "users": platform_users, "exports": exports, "imports": imports}
 
 
@@ -104,12 +107,12 @@ def _company(partners: Partners, slug: str, hashed: Mapping[str, str]) -> dict[s
     # nats-server acknowledges a denied MQTT publish and drops it, so only what belongs to the server is denied.
     devices_may = {
         "publish": {"deny": ["$OKER.>", "$JS.>", "$MQTT.>", "_INBOX.>"]},
-        "subscribe": {"deny": ["events.>", "$OKER.>", "$JS.>", "_INBOX.>"]},
+        "subscribe": {"allow": ["application.*.device.*.command.>", "$MQTT.sub.>"]},
     }
     return {
         "jetstream": COMPANY_JETSTREAM,
         "users": [
-            _user(slug, hashed, client_may),
+            _user(slug, hashed, client_may) | NOT_MQTT,
             {
                 **_user(f"{slug}-devices", hashed, devices_may),
                 "allowed_connection_types": ["MQTT", "MQTT_WS"],

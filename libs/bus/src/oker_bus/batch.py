@@ -1,7 +1,7 @@
 """Settling by the batch, for the fast lane: the same rows as one by one, in a few statements."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -72,10 +72,15 @@ async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:
         *columns,
         tx.now,
     )
-    refusals = [refusal for end in ends for refusal in end.refusals]
+    refusals = [refusal for end in ends for refusal in _body_once(end.refusals)]
     await store.quarantine(tx.session, refusals)
     for refusal in refusals:
         tx.quarantine(refusal)
+
+
+def _body_once(refusals: list[Quarantined]) -> list[Quarantined]:
+    """The bytes of a message stand beside its first refusal only; it may have hundreds."""
+    return [refusal if at == 0 else replace(refusal, body=b"") for at, refusal in enumerate(refusals)]
 
 
 def _row(end: Ended) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """The way of one message: claim it, read it, handle it, commit, acknowledge. In that order."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 import asyncpg
 import structlog
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from opentelemetry import trace
 from opentelemetry.propagate import extract
 from opentelemetry.trace import Link, SpanKind
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -35,8 +37,9 @@ ACK_FIELDS = 9
 a longer one has domain and account after ``ACK`` (NATS, ADR-15). Read here once: nats-py takes three times as long."""
 
 
-AWAY = ("08", "53", "57")
-"""Classes of SQLSTATE: no connection, no resources (disk, memory), shut down or starting."""
+AWAY = ("08", "40", "53", "55", "57", "58", "42P01", "42703")
+"""SQLSTATE that says nothing about the message: no connection, a deadlock or lost race, no resources (disk, memory),
+locks, shut down or starting, system errors; a table or column that the migration has not made yet."""
 
 
 def is_outage(error: BaseException) -> bool:
@@ -44,7 +47,8 @@ def is_outage(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     gone = isinstance(error, DBAPIError) and error.connection_invalidated
     closed = isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
-    return gone or closed or isinstance(cause, OSError) or str(getattr(cause, "sqlstate", "")).startswith(AWAY)
+    busy = isinstance(error, PoolTimeout)
+    return gone or closed or busy or isinstance(cause, OSError) or str(getattr(cause, "sqlstate", "")).startswith(AWAY)
 
 
 def pause_before(delivery: int) -> float:
@@ -217,13 +221,17 @@ class Edge:
 
 
 async def acknowledge(msg: Msg, outcome: Outcome | None) -> None:
-    """Tell the broker, after the commit; ``None`` asks for the message again, after a pause."""
-    if outcome is None:
-        await msg.nak(delay=pause_before(msg.metadata.num_delivered))
-    elif outcome == "quarantined":
-        await msg.term()
-    else:
-        await msg.ack()
+    """Tell the broker, after the commit; ``None`` asks for the message again, after a pause.
+
+    What cannot be told now, the broker being away, is delivered again and found settled.
+    """
+    with suppress(NatsError):
+        if outcome is None:
+            await msg.nak(delay=pause_before(msg.metadata.num_delivered))
+        elif outcome == "quarantined":
+            await msg.term()
+        else:
+            await msg.ack()
 
 
 def _read(delivery: Delivery, handlers: dict[str, Heard]) -> tuple[Event[Contract], Heard]:

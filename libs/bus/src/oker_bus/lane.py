@@ -8,12 +8,14 @@ what it has collected when a fetch times out, and a sourcing stream loses messag
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from oker_bus.edge import Delivery, acknowledge, is_outage
 from oker_bus.partners import PartnersFile
@@ -24,6 +26,8 @@ log = structlog.get_logger()
 P = TypeVar("P")
 LOOK_SECONDS = 5.0
 EXPIRES_SECONDS = 5.0
+MAX_BYTES = 8_000_000
+"""Of one request: what a company may have in memory here, whatever the size of its messages."""
 SLICE = 50
 """Messages that are prepared before other work gets its turn: about a millisecond."""
 
@@ -105,9 +109,11 @@ class _Pulls:
     async def _ask(self, stream: str, now: float) -> None:
         self.open[stream] += self.batch
         self.deadline[stream] = now + EXPIRES_SECONDS + 1.0
-        request = json.dumps({"batch": self.batch, "expires": int(EXPIRES_SECONDS * 1e9)}).encode()
+        limits = {"batch": self.batch, "max_bytes": MAX_BYTES, "expires": int(EXPIRES_SECONDS * 1e9)}
+        request = json.dumps(limits).encode()
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{self.consumer}"
-        await self.nats.publish(subject, request, reply=f"{self.inbox}.{stream}")
+        with suppress(NatsError):  # not sent is asked again after the deadline
+            await self.nats.publish(subject, request, reply=f"{self.inbox}.{stream}")
 
     async def take(self, msg: Msg) -> None:
         """A message goes into the queue; a status (the request ended) gives its credit back."""

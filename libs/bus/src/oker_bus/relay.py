@@ -2,52 +2,66 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
 import structlog
-from nats.errors import ConnectionClosedError, NoServersError
 from nats.js import JetStreamContext
 
 from oker_bus.store import NOTIFY_CHANNEL
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 1.0
+KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""The server notices within half a minute that a relay's host is gone, and gives its lock free."""
 BATCH = 200
 LOCK = 0x6F75_7462
 """Advisory lock: of all replicas of a service one relays at a time, which keeps the order."""
 
 
-async def relay(database_url: str, jetstream: JetStreamContext) -> None:
+async def relay(database_url: str, jetstream: JetStreamContext, is_connected: Callable[[], bool]) -> None:
     """Publish what the service announced, for ever; wakes on NOTIFY, sweeps by polling.
 
     A row is deleted after its PubAck. Killed in between, it is published again under the same Nats-Msg-Id;
     consumers settle the second as a duplicate.
     """
-    pause = 0.5
     while True:
         try:
-            await _relay_on_one_connection(database_url, jetstream)
+            await _relay_on_one_connection(database_url, jetstream, is_connected)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-            log.warning("relay.interrupted", error=type(error).__name__, pause_seconds=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 10.0)
+            log.warning("relay.interrupted", error=type(error).__name__)
+            await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _relay_on_one_connection(database_url: str, jetstream: JetStreamContext) -> None:
-    connection = await asyncpg.connect(database_url.replace("+asyncpg", "", 1))
+async def _relay_on_one_connection(
+    database_url: str, jetstream: JetStreamContext, is_connected: Callable[[], bool]
+) -> None:
+    connection = await asyncpg.connect(
+        database_url.replace("+asyncpg", "", 1), command_timeout=30, server_settings=KEEPALIVE
+    )
     awake = asyncio.Event()
     try:
+        # Asked again and again: a statement that waits for the lock would hold back vacuum and the queue of NOTIFY.
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110
+            await asyncio.sleep(SWEEP_SECONDS)
         await connection.add_listener(NOTIFY_CHANNEL, lambda *_: awake.set())
-        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         while True:
             awake.clear()
-            blocked: set[str] = set()
-            while await publish_batch(connection, jetstream, blocked):
-                pass
+            if is_connected():
+                await _sweep(connection, jetstream)
             await _wait(awake)
     finally:
         await connection.close(timeout=5)
+
+
+async def _sweep(connection: Any, jetstream: JetStreamContext) -> None:
+    """Publish all there is, for a second at most; then what was refused gets its turn again."""
+    until = asyncio.get_running_loop().time() + SWEEP_SECONDS
+    blocked: set[str] = set()
+    while await publish_batch(connection, jetstream, blocked):
+        if blocked and asyncio.get_running_loop().time() > until:
+            return
 
 
 async def _wait(awake: asyncio.Event) -> None:
@@ -84,16 +98,10 @@ async def publish_batch(connection: Any, jetstream: JetStreamContext, blocked: s
 
 
 async def publish_row(jetstream: JetStreamContext, row: Any) -> bool:
-    """Publish one row and wait for its PubAck; ``False`` if the broker refused it.
-
-    Raises:
-        OSError, TimeoutError: the broker is away; the relay begins anew after a pause.
-    """
+    """Publish one row and wait for its PubAck; ``False`` if the broker refused it or kept silent."""
     try:
         await jetstream.publish(row["subject"], row["body"], headers=json.loads(row["headers"]), timeout=5.0)
         return True
-    except (TimeoutError, ConnectionClosedError, NoServersError) as error:
-        raise TimeoutError("no PubAck") from error
     except Exception as error:  # the row must not be lost, whatever the broker says
         log.warning("relay.refused", subject=row["subject"], error=type(error).__name__, outbox_id=row["id"])
         return False

@@ -86,8 +86,8 @@ class Watch:
 
     @staticmethod
     def _judge(watched: Watched, info: Any) -> None:
-        """Stuck: messages wait and the floor of acknowledged ones has not moved for a minute."""
-        floor = info.ack_floor.stream_seq + info.delivered.consumer_seq
+        """Stuck: messages wait, and none was acknowledged or newly delivered for a minute; redelivery is no progress."""
+        floor = info.ack_floor.stream_seq + info.delivered.stream_seq
         waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
         if floor != watched.floor or not waiting:
             watched.floor, watched.moved_at = floor, time.monotonic()

@@ -114,11 +114,13 @@ class Stack:
         return {"Authorization": f"Bearer {signed}"}
 
     async def start(self) -> None:
-        """Start everything that is not running, in order.
+        """Start everything, in order.
 
         Raises:
             StackFailed: with what failed and why.
         """
+        if found := running(self.folder):
+            raise StackFailed(f"it is running already: {', '.join(found)}. `make down` ends it.")
         self._check_ports()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "logs").mkdir(exist_ok=True)
@@ -326,12 +328,20 @@ class Stack:
             stop_process(process)
         if self.postgres:
             self.postgres.stop()
-        (self.folder / "running.json").unlink(missing_ok=True)
+        if self.processes:
+            (self.folder / "running.json").unlink(missing_ok=True)
 
 
 def new_test_stack(folder: Path) -> Stack:
     """A stack for tests: its own folder, free ports, and no words."""
     return Stack(folder, Ports.free(), tell=lambda _line: None)
+
+
+def running(folder: Path) -> list[str]:
+    """What an earlier `make up` left running, by name."""
+    path = folder / "running.json"
+    pids = json.loads(path.read_text())["pids"] if path.exists() else {}
+    return [name for name, pid in pids.items() if psutil.pid_exists(pid)]
 
 
 def stop_running(folder: Path) -> list[str]:
