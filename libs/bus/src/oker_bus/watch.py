@@ -86,7 +86,7 @@ class Watch:
 
     @staticmethod
     def _judge(watched: Watched, info: Any) -> None:
-        """Stuck: messages wait, and none was acknowledged or newly delivered for a minute; redelivery is no progress."""
+        """Stuck: messages wait, and for a minute none was acknowledged or newly delivered (again is no progress)."""
         floor = info.ack_floor.stream_seq + info.delivered.stream_seq
         waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
         if floor != watched.floor or not waiting:
