@@ -22,7 +22,7 @@ check: setup  ## format, lint, types, imports, spelling, generated files
 	@.venv/bin/ruff format --check --quiet $(SOURCES) || { echo "run: make fix"; exit 1; }
 	@.venv/bin/ruff check --quiet $(SOURCES)
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports > build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
+	@mkdir -p build && .venv/bin/lint-imports > build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
 	@.venv/bin/codespell
 	@$(PY) -m oker_contracts.generate --check
 	@echo "check: all good"
