@@ -31,8 +31,8 @@ def main() -> int:
     RESULTS.write_text("", encoding="utf-8")
     try:
         show(uvloop.run(_measure([said.only] if said.only else list(MEASUREMENTS), said.short)))
-    except (BenchFailed, PublishFailed, ServerFailed, StackFailed) as error:
-        print(f"bench: {error}", file=sys.stderr)
+    except (BenchFailed, PublishFailed, ServerFailed, StackFailed, TimeoutError) as error:
+        print(f"bench: {str(error) or 'something did not end in time'}", file=sys.stderr)
         return 1
     return 0
 

@@ -117,6 +117,16 @@ async def test_two_replicas_at_once_store_one_value_and_correct_it_once(database
     assert await other == [True]
 
 
+async def test_a_batch_does_not_read_the_whole_table(database: Sessions) -> None:
+    """PostgreSQL keeps the plan it made while the table was young, until the table is analysed."""
+    said = "SELECT coalesce(sum(seq_scan), 0) FROM pg_stat_xact_user_tables WHERE relname = 'observation'"
+
+    async with database() as session, session.begin():
+        for minute in range(30):
+            await insert(session, [an_observation(1.0, f"{minute}-{n}", minute=minute) for n in range(20)])
+        assert (await run(session, text(said))).scalar_one() == 0
+
+
 async def test_a_device_is_read_as_it_was_saved(database: Sessions) -> None:
     streams = domain.by_property([a_datastream("power_1"), a_datastream("power_2")])
     near = domain.Device("stadtwerke", "trafo-12", "Trafo", "none", (10.5, 52.25), streams)
