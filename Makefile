@@ -1,6 +1,7 @@
 # Oker. `make` lists the targets; every target installs what it needs.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+export PYTHONWARNINGS := ignore:XDG_RUNTIME_DIR
 SOURCES := contracts libs services tests infra
 
 help:  ## list the targets
