@@ -29,12 +29,11 @@ def build(bus: Bus) -> APIRouter:
         """Take one CloudEvent (binary or structured mode). 202 means: stored by the broker, under this id."""
         claim = _claim(dict(request.headers), await _body(request))
         try:
-            stream, sequence, duplicate = await gateway.hand_in(bus.jetstream, _company(holder), claim)
+            stream, sequence = await gateway.hand_in(bus.jetstream, _company(holder), claim)
         except gateway.IntakeClosed:
             sentence = "Not taken: the broker does not confirm. Send it again under the same id."
             raise HTTPException(503, sentence, {"Retry-After": "5"}) from None
-        taken = {"id": claim.id, "source": claim.source, "stream": stream, "sequence": sequence}
-        return JSONResponse({**taken, "duplicate": duplicate}, 202)
+        return JSONResponse({"id": claim.id, "source": claim.source, "stream": stream, "sequence": sequence}, 202)
 
     @router.get("/devices", tags=["devices"])
     async def devices(holder: Reads) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 
 from oker_bus.accounts import MQTT_DURABLE, MQTT_STREAM
 from oker_bus.partners import PartnersFile
-from oker_contracts import TYPE_PREFIX, Envelope, catalog, event_key
+from oker_contracts import TYPE_PREFIX, Envelope, catalog
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 
 log = structlog.get_logger()
@@ -34,23 +34,25 @@ class IntakeClosed(Exception):
     """The broker did not confirm that it holds the claim; sent again under the same id, it counts once."""
 
 
-async def hand_in(jetstream: JetStreamContext, partner: str, claim: Envelope) -> tuple[str, int, bool]:
+async def hand_in(jetstream: JetStreamContext, partner: str, claim: Envelope) -> tuple[str, int]:
     """Publish a claim of a company and wait for the PubAck.
 
+    Without a Nats-Msg-Id: the broker would drop, for two minutes, what is sent again after it was refused (a device
+    was declared meanwhile). What was stored and comes again is counted as a duplicate.
+
     Returns:
-        Stream and sequence where it lies, and whether it lay there before (the broker's window of two minutes).
+        Stream and sequence where it lies.
 
     Raises:
         IntakeClosed: no PubAck: the broker is away, the stream is full or missing.
     """
     subject = f"ingest.{partner}.{claim.type.removeprefix(TYPE_PREFIX)}"
-    headers = {**claim.headers(), "Nats-Msg-Id": event_key(partner, claim.source, claim.id).hex}
     try:
-        ack = await jetstream.publish(subject, claim.data, headers=headers)
+        ack = await jetstream.publish(subject, claim.data, headers=claim.headers())
     except (NatsError, TimeoutError) as error:
         log.warning("intake.closed", partner=partner, error=type(error).__name__)
         raise IntakeClosed(type(error).__name__) from error
-    return ack.stream, ack.seq, bool(ack.duplicate)
+    return ack.stream, ack.seq
 
 
 async def forward_all(nats: Client, partners: PartnersFile) -> None:
