@@ -27,6 +27,15 @@ async def test_a_taken_port_is_named_before_anything_starts(stack: Stack) -> Non
     assert second.processes == {}
 
 
+async def test_what_runs_already_is_named_and_left_running(stack: Stack) -> None:
+    second = Stack(stack.folder, Ports.free(), tell=lambda _line: None)
+
+    with pytest.raises(StackFailed, match="running already: nats-server"):
+        await second.start()
+    second.stop()
+    assert (stack.folder / "running.json").exists()
+
+
 def test_missing_settings_are_named() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OKER_")}
     command = [sys.executable, "-m", "sensor_ingest", "serve"]

@@ -189,6 +189,23 @@ def test_mqtt_with_the_other_s_user_needs_the_other_s_password(stack: Stack, com
     assert codes[0].is_failure
 
 
+@pytest.mark.parametrize("user", ["stadtwerke", "verkehr", "sensor-ingest", "operator"])
+def test_only_devices_connect_over_mqtt(stack: Stack, user: str) -> None:
+    """An MQTT publish that a user may not make is acknowledged and dropped, so nobody else may come in that way."""
+    codes: list[Any] = []
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"matrix-{user}-in")
+    client.username_pw_set(user, stack.password(user))
+    client.on_connect = lambda _c, _d, _f, code, _p: codes.append(code)
+    client.connect("127.0.0.1", stack.ports.mqtt)
+    for _ in range(200):
+        client.loop(timeout=0.05)
+        if codes:
+            break
+
+    assert codes
+    assert codes[0].is_failure
+
+
 @pytest.mark.parametrize(("company", "other"), BOTH)
 async def test_http_attributes_by_the_token(stack: Stack, company: str, other: str) -> None:
     reading = ReadingReportedV1.model_validate_json(

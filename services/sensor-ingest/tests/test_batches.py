@@ -22,7 +22,7 @@ from oker_bus.edge import Sessions
 from oker_contracts import TYPE_PREFIX
 from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1
 from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
-from oker_testkit.bus import TestBus
+from oker_testkit.bus import TestBus, messages
 from sensor_ingest import domain, handlers
 from sensor_ingest import store as observations
 from sensor_ingest.store import recount
@@ -38,6 +38,18 @@ async def test_a_bad_message_in_a_batch_leaves_its_neighbours_unharmed(bus: Test
 
     assert await values(sessions) == [float(number) for number in reversed(range(40))]
     assert await bus.quarantined() == [("attribute_missing", "ce-specversion")]
+
+
+async def test_the_bytes_of_a_message_are_kept_once_however_many_readings_it_has(bus: TestBus) -> None:
+    """Otherwise a large message with many readings is many times larger in quarantine, and in memory."""
+    one = a_reading().results[0]
+    results = [one.model_copy(update={"property": f"power_{number}"}) for number in range(3)]
+    await bus.publish(a_reading().model_copy(update={"results": results}), partner="stadtwerke")
+    await bus.settled()
+
+    copies = [bool(msg.data) async for msg in messages(bus.jetstream, "QUARANTINE")]
+    assert await bus.quarantined() == [("device_unknown", "$.device")] * 3
+    assert copies == [True, False, False]
 
 
 async def test_a_message_on_which_the_service_fails_harms_no_neighbour(
