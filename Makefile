@@ -41,6 +41,13 @@ test: setup  ## run the tests; one part: make test S=sensor-ingest
 e2e: setup  ## the story as a test, with killed processes
 	@$(PY) -m pytest tests/e2e tests/chaos $(ARGS)
 
+chaos: setup  ## kill -9 at random during 100,000 readings, 20 times; again: OKER_CHAOS_SEED=7 make chaos
+	@OKER_CHAOS_READINGS=$${OKER_CHAOS_READINGS:-100000} OKER_CHAOS_KILLS=$${OKER_CHAOS_KILLS:-20} \
+	  OKER_CHAOS_SEED=$${OKER_CHAOS_SEED:-$$(date +%s)} $(PY) -m pytest tests/chaos/test_random_kills.py $(ARGS)
+
+realworld: setup  ## recorded messages and hostile inputs of others: how many of how many cases hold
+	@$(PY) -m pytest tests/realworld $(ARGS)
+
 contracts: setup  ## generate schemas and check samples
 	@$(PY) -m oker_contracts.generate
 	@$(PY) -m pytest contracts $(ARGS)
@@ -61,4 +68,4 @@ clean:  ## remove what was built, not the state of `make up`
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down check fix test e2e contracts bench manifests ci lock clean
+.PHONY: help setup demo up down check fix test e2e chaos realworld contracts bench manifests ci lock clean

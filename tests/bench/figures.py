@@ -12,33 +12,68 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure; ``ratio`` is ours divided by the reference of the same run."""
+    """One figure; ``ratio`` is ours divided by the reference of the same run.
+
+    For a peer the value is the peer's, the reference is ours, and the ratio stays ours divided by the peer's.
+    """
 
     name: str
     value: float
     unit: str
     reference: float | None = None
     ratio: float | None = None
+    against: str = ""
+    """What the reference is, for the screen only."""
     spread: str = ""
-    """Lowest and highest ratio of the rounds, for the screen only."""
+    """Lowest and highest of the rounds, for the screen only."""
+    note: str = ""
+    """What has to be known to read the figure."""
 
     def line(self) -> str:
         """The figure as a line of JSON."""
-        names = ("name", "value", "unit", "reference", "ratio")
-        return json.dumps({name: getattr(self, name) for name in names})
+        names = ("name", "value", "unit", "reference", "ratio", *(["note"] if self.note else []))
+        return json.dumps({name: getattr(self, name) for name in names}, ensure_ascii=False)
 
 
-def compare(name: str, unit: str, ours: Sequence[float], reference: Sequence[float]) -> Figure:
+def compare(name: str, unit: str, ours: Sequence[float], reference: Sequence[float], against: str = "R1") -> Figure:
     """The medians of alternating rounds; the ratio is the median of the rounds' ratios."""
-    ratios = [a / b for a, b in zip(ours, reference, strict=True)]
+    ratios = _ratios(ours, reference)
     return Figure(
         name=name,
         value=round(median(ours), 2),
         unit=unit,
         reference=round(median(reference), 2),
         ratio=round(median(ratios), 3),
-        spread=f"{min(ratios):.2f}–{max(ratios):.2f}",
+        against=against,
+        spread=_spread(ratios),
     )
+
+
+def compare_peer(name: str, unit: str, peer: Sequence[float], ours: Sequence[float]) -> Figure:
+    """A peer in alternating rounds with us."""
+    ratios = _ratios(ours, peer)
+    return Figure(
+        name=name,
+        value=round(median(peer), 2),
+        unit=unit,
+        reference=round(median(ours), 2),
+        ratio=round(median(ratios), 3),
+        against="ours",
+        spread=_spread(ratios),
+    )
+
+
+def value(name: str, unit: str, rounds: Sequence[float], digits: int = 2) -> Figure:
+    """The median of rounds that have no reference."""
+    return Figure(name=name, value=round(median(rounds), digits), unit=unit, spread=_spread(rounds))
+
+
+def _ratios(ours: Sequence[float], reference: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(ours, reference, strict=True)]
+
+
+def _spread(rounds: Sequence[float]) -> str:
+    return f"{_number(min(rounds))}–{_number(max(rounds))}" if len(rounds) > 1 else ""
 
 
 def append(path: Path, figures: Sequence[Figure]) -> None:
@@ -47,22 +82,24 @@ def append(path: Path, figures: Sequence[Figure]) -> None:
         file.writelines(f"{figure.line()}\n" for figure in figures)
 
 
-def show(figures: Sequence[Figure]) -> None:
-    """Print the table."""
-    table = Table(title="ours against the reference R1 of the same run")
-    for header in ("Figure", "Ours", "R1", "Unit", "Ratio", "Rounds"):
+def show(figures: Sequence[Figure], without: Sequence[str]) -> None:
+    """Print the table, and below it what was not measured."""
+    table = Table(title="each figure against the reference of the same run")
+    for header in ("Figure", "Value", "Unit", "Reference", "", "Ratio", "Rounds"):
         table.add_column(header, no_wrap=True)
     for figure in figures:
-        cells = (_number(figure.value), _number(figure.reference), figure.unit, _number(figure.ratio))
-        table.add_row(figure.name, *cells, figure.spread)
-    console = Console(highlight=False)
+        cells = (_number(figure.value), figure.unit, _number(figure.reference), figure.against)
+        table.add_row(figure.name, *cells, _number(figure.ratio), figure.spread)
+    console = Console(highlight=False, width=None if Console().width > 110 else 110)
     console.print(table)
+    for line in [*(f"{figure.name}: {figure.note}" for figure in figures if figure.note), *without]:
+        console.print(line)
     console.print(
         "Broker, database, publisher and reader share this machine, so figures move with whatever else runs on it. "
         "Compare ratios, and believe a change only where it is larger than the range of the rounds. "
-        "Throughput: more is better; latency: less is better."
+        "How it is measured: docs/benchmarks.md."
     )
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:g}"
+    return "" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

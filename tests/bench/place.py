@@ -6,11 +6,12 @@ and while the other one is measured, so both see the same content on the same se
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,40 +21,48 @@ from typing import Any
 import asyncpg
 import nats
 from nats.aio.client import Client
-from tests.bench.readings import declarations
+from tests.bench.plain import COLUMNS
+from tests.bench.readings import declarations, framed, frames
+from tests.bench.wire import Wire, connect
 
-from oker_testkit.company import Company
-from oker_testkit.servers import log_tail
-from oker_testkit.stack import Stack, new_test_stack
+from oker_testkit.servers import log_tail, stop_process
+from oker_testkit.stack import ROOT, Stack, new_test_stack
 
 SERVICE = "sensor-ingest"
 PARTNER = "stadtwerke"
 STREAM = f"IN_{PARTNER}"
 OURS = f"{SERVICE}-claims"
 R1 = "bench-r1"
-BATCH = 500
-"""Readings a statement, for R1 as for ours."""
+SOFTLY = {"r1", "naive"}
+"""Scripts that hold nothing: ended at once."""
 LOOK_SECONDS = 0.01
-DRAIN_SECONDS = 120.0
-R1_TABLE = """
-CREATE TABLE reading (
-  device text, property text, phenomenon_time timestamptz, value float8, unit text, event_id text,
-  PRIMARY KEY (device, property, phenomenon_time)
-)
-"""
+DRAIN_SECONDS = 300.0
 
 
 class BenchFailed(Exception):
     """Something measured is not as it has to be: a figure would mean nothing."""
 
 
+class NotMeasured(Exception):
+    """Something needed is not on this machine; says what to install."""
+
+
 class BenchStack(Stack):
     """Broker, database and sensor-ingest alone; one more user, who may do everything in the platform's account."""
+
+    service_database = "sensor_ingest"
+    """Where sensor-ingest writes from its next start on."""
 
     @property
     def secret(self) -> str:
         """The password of ``bench``: the operator's, since this broker lives for minutes."""
         return self.password("operator")
+
+    @property
+    def socket(self) -> str:
+        """Where PostgreSQL listens."""
+        assert self.postgres is not None
+        return self.postgres.socket_dir
 
     async def start(self) -> None:
         """Start what is measured."""
@@ -65,12 +74,29 @@ class BenchStack(Stack):
         self.start_service(SERVICE)
         await self.ready(SERVICE)
 
-    def start_r1(self) -> None:
-        """Start the reference as a process of its own."""
-        assert self.postgres is not None
-        script = str(Path(__file__).with_name("r1.py"))
-        arguments = [self.nats_url, STREAM, R1, str(BATCH), self.postgres.socket_dir, "r1"]
-        self._spawn("r1", [sys.executable, script, *arguments], {"R1_USER": "bench", "R1_PASSWORD": self.secret})
+    async def stop_service(self) -> None:
+        """End sensor-ingest in an orderly way."""
+        await asyncio.to_thread(stop_process, self.processes[SERVICE])
+
+    async def restart_on(self, database: str) -> None:
+        """Start sensor-ingest anew, on another database of the same server."""
+        await self.stop_service()
+        self.service_database = database
+        self.start_service(SERVICE)
+        await self.ready(SERVICE)
+
+    def database_url(self, service: str) -> str:
+        """As always, but for sensor-ingest after :meth:`restart_on`."""
+        url = super().database_url(service)
+        return url.replace("/sensor_ingest?", f"/{self.service_database}?") if service == SERVICE else url
+
+    def start_script(self, name: str, durable: str) -> None:
+        """Start a module of this package that empties a durable into the database ``r1``."""
+        command = [sys.executable, "-m", f"tests.bench.{name}", self.nats_url, STREAM, durable, self.socket, "r1"]
+        secrets = {"BENCH_USER": "bench", "BENCH_PASSWORD": self.secret}
+        self._spawn(
+            name, command, {**secrets, "PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))}
+        )
 
     def render_accounts(self) -> None:
         """The accounts as they are, and the user ``bench``."""
@@ -82,18 +108,35 @@ class BenchStack(Stack):
         path.write_text(f"{head}accounts: {json.dumps(said)}\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """Everything a measurement needs."""
 
     stack: BenchStack
-    company: Client
+    company: Wire
     """The connection of the company that reports."""
+    listener: Wire
+    """A connection that hears everything in the platform's account."""
     bench: Client
-    """A connection that may see and do everything in the platform's account."""
+    """A connection that may do everything in the platform's account."""
     database: Any
     """sensor-ingest's database, as the superuser."""
     r1_database: Any
+    used: int = 0
+    """Readings that were taken: each has a number of its own."""
+
+    def take(self, count: int) -> int:
+        """Numbers that no other measurement uses; returns the first."""
+        self.used += count
+        return self.used - count
+
+    async def fill(self, count: int) -> None:
+        """Publish new readings."""
+        await self.company.publish(frames(self.company, self.take(count), count))
+
+    async def purge(self) -> None:
+        """Forget what is on the stream."""
+        await self.bench.jetstream().purge_stream(STREAM)
 
     async def hold(self, durable: str) -> None:
         """Deliver nothing through a durable until it is released."""
@@ -107,14 +150,23 @@ class Place:
         await self.bench.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{durable}", request, reply=self.bench.new_inbox())
 
     async def drain(self, durable: str) -> float:
-        """Release a durable on a full stream; seconds until all is committed, acknowledged and announced."""
+        """Release a durable on a full stream; seconds until all is committed, acknowledged and announced.
+
+        It is held again afterwards.
+        """
         await self.database.execute("CHECKPOINT")
         begun = perf_counter()
         await self.release(durable)
+        await self.drained(durable)
+        took = perf_counter() - begun
+        await self.hold(durable)
+        return took
+
+    async def drained(self, durable: str) -> None:
+        """Wait until a durable has nothing left, and sensor-ingest nothing to announce."""
         async with asyncio.timeout(DRAIN_SECONDS):
             while await self._left(durable):
                 await asyncio.sleep(LOOK_SECONDS)
-        return perf_counter() - begun
 
     async def _left(self, durable: str) -> bool:
         self.check_alive()
@@ -134,6 +186,25 @@ class Place:
         """The last sequence of the stream."""
         return int((await self.bench.jetstream().stream_info(STREAM)).state.last_seq)
 
+    async def start_script(self, name: str, durable: str) -> None:
+        """Start a script on a durable like ours, and hold the durable."""
+        js = self.bench.jetstream()
+        like_ours = (await js.consumer_info(STREAM, OURS)).config
+        names = {"name": durable, "durable_name": durable}
+        where = {"filter_subject": f"ingest.{PARTNER}.>", "filter_subjects": None}
+        await js.add_consumer(STREAM, like_ours.evolve(**names, **where, pause_until=None))
+        await self.hold(durable)
+        self.stack.start_script(name, durable)
+        async with asyncio.timeout(20):
+            while not (await js.consumer_info(STREAM, durable)).num_waiting:
+                self.check_alive()
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def connect_database(self, name: str) -> None:
+        """Look into another database from now on; the one before may be copied."""
+        await self.database.close()
+        self.database = await asyncpg.connect(host=self.stack.socket, user="postgres", database=name)
+
 
 @asynccontextmanager
 async def open_place() -> AsyncIterator[Place]:
@@ -144,57 +215,44 @@ async def open_place() -> AsyncIterator[Place]:
     stack = BenchStack(folder, plain.ports, tell=plain.tell)
     try:
         await stack.start()
-        place = await _connect(stack)
-        try:
+        async with _connected(stack) as place:
             await _declare_devices(place)
-            await _start_r1(place)
+            await place.hold(OURS)
+            await place.purge()
+            await place.start_script("r1", R1)
             yield place
-        finally:
-            await place.company.close()
-            await place.bench.close()
-            await place.database.close()
-            await place.r1_database.close()
     finally:
-        if "r1" in stack.processes:
-            stack.kill("r1")
+        for name in SOFTLY & stack.processes.keys():
+            stack.kill(name)
         stack.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _connect(stack: BenchStack) -> Place:
+@asynccontextmanager
+async def _connected(stack: BenchStack) -> AsyncIterator[Place]:
     assert stack.postgres is not None
     await stack.postgres.execute("CREATE DATABASE r1")
-    of = {"host": stack.postgres.socket_dir, "user": "postgres"}
-    return Place(
-        stack,
-        company=await stack.connect(PARTNER),
-        bench=await nats.connect(stack.nats_url, user="bench", password=stack.secret),
-        database=await asyncpg.connect(**of, database="sensor_ingest"),
-        r1_database=await asyncpg.connect(**of, database="r1"),
-    )
+    of = {"host": stack.socket, "user": "postgres"}
+    async with AsyncExitStack() as open:
+        place = Place(
+            stack,
+            company=await open.enter_async_context(connect(stack.ports.nats, PARTNER, stack.password(PARTNER))),
+            listener=await open.enter_async_context(connect(stack.ports.nats, "bench", stack.secret)),
+            bench=await nats.connect(stack.nats_url, user="bench", password=stack.secret),
+            database=await asyncpg.connect(**of, database="sensor_ingest"),
+            r1_database=await asyncpg.connect(**of, database="r1"),
+        )
+        await place.r1_database.execute(f"CREATE TABLE reading ({COLUMNS})")
+        try:
+            yield place
+        finally:
+            await place.bench.close()
+            await place.database.close()
+            await place.r1_database.close()
 
 
 async def _declare_devices(place: Place) -> None:
-    company = Company(PARTNER, place.stack)
-    for declared in declarations():
-        await company.say(declared, f"declare-{declared.device}")
+    await place.company.publish(framed(place.company, f"declare-{said.device}", said) for said in declarations())
     async with asyncio.timeout(20):
         while await place.database.fetchval("SELECT count(*) FROM device") < len(declarations()):
-            await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _start_r1(place: Place) -> None:
-    """Start R1 on a durable like ours that begins after the declarations, and hold both."""
-    js = place.bench.jetstream()
-    await place.r1_database.execute(R1_TABLE)
-    like_ours = (await js.consumer_info(STREAM, OURS)).config
-    names = {"name": R1, "durable_name": R1}
-    await js.add_consumer(STREAM, like_ours.evolve(**names, filter_subject=f"ingest.{PARTNER}.>", filter_subjects=None))
-    await js.purge_stream(STREAM)
-    await place.hold(OURS)
-    await place.hold(R1)
-    place.stack.start_r1()
-    async with asyncio.timeout(20):
-        while not (await js.consumer_info(STREAM, R1)).num_waiting:
-            place.check_alive()
             await asyncio.sleep(LOOK_SECONDS)

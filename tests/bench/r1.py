@@ -6,11 +6,11 @@ written while k+1 is validated. No registry, no identity, no ledger, no quaranti
 """
 
 import asyncio
+import gc
 import json
 import os
 import sys
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -18,32 +18,10 @@ import nats
 import uvloop
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from pydantic import AwareDatetime, BaseModel
+from tests.bench.plain import BATCH, INSERT, LINGER_SECONDS, Row, rows
 
 EXPIRES_SECONDS = 5
-LINGER_SECONDS = 0.01
-INSERT = """
-INSERT INTO reading (device, property, phenomenon_time, value, unit, event_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::float8[], $5::text[], $6::text[])
-ON CONFLICT DO NOTHING
-"""
-Row = tuple[str, str, datetime, float, str, str]
-
-
-class Result(BaseModel):
-    """One number."""
-
-    property: str
-    value: float
-    unit: str
-
-
-class Reading(BaseModel):
-    """What is validated."""
-
-    device: str
-    phenomenon_time: AwareDatetime
-    results: list[Result]
+STATEMENT = INSERT.format(table="reading")
 
 
 @dataclass(slots=True)
@@ -52,16 +30,15 @@ class Pull:
 
     nats: Client
     subject: str
-    batch: int
     inbox: str
     queue: "asyncio.Queue[Msg]" = field(default_factory=asyncio.Queue)
     credit: int = 0
 
     async def ask(self) -> None:
         """Keep two batches on their way."""
-        while self.credit <= self.batch:
-            self.credit += self.batch
-            request = {"batch": self.batch, "expires": EXPIRES_SECONDS * 1_000_000_000}
+        while self.credit <= BATCH:
+            self.credit += BATCH
+            request = {"batch": BATCH, "expires": EXPIRES_SECONDS * 1_000_000_000}
             await self.nats.publish(self.subject, json.dumps(request).encode(), reply=self.inbox)
 
     async def take(self, msg: Msg) -> None:
@@ -70,7 +47,7 @@ class Pull:
             self.credit -= 1
             self.queue.put_nowait(msg)
         else:
-            self.credit -= int((msg.headers or {}).get("Nats-Pending-Messages", self.batch))
+            self.credit -= int((msg.headers or {}).get("Nats-Pending-Messages", BATCH))
             await self.ask()
 
     async def collect(self) -> list[Msg]:
@@ -78,7 +55,7 @@ class Pull:
         messages = [await self.queue.get()]
         loop = asyncio.get_running_loop()
         until = loop.time() + LINGER_SECONDS
-        while len(messages) < self.batch:
+        while len(messages) < BATCH:
             if not self.queue.empty():
                 messages.append(self.queue.get_nowait())
             elif loop.time() < until:
@@ -90,35 +67,36 @@ class Pull:
 
 def validate(msg: Msg) -> list[Row]:
     """One message, its rows."""
-    said = Reading.model_validate_json(msg.data)
-    id = (msg.headers or {})["ce-id"]
-    return [(said.device, r.property, said.phenomenon_time, r.value, r.unit, id) for r in said.results]
+    return rows(msg.data, (msg.headers or {})["ce-id"])
 
 
-async def write(database: Any, rows: list[Row], messages: list[Msg]) -> None:
+async def write(database: Any, valid: list[Row], messages: list[Msg]) -> None:
     """One statement is one transaction; then acknowledge."""
-    await database.execute(INSERT, *zip(*rows, strict=True))
+    await database.execute(STATEMENT, *zip(*valid, strict=True))
     for msg in messages:
         await msg.ack()
 
 
-async def main(url: str, stream: str, durable: str, batch: str, host: str, name: str) -> None:
+async def main(url: str, stream: str, durable: str, host: str, name: str) -> None:
     """Empty a durable into a table, for ever."""
-    connection = await nats.connect(url, user=os.environ["R1_USER"], password=os.environ["R1_PASSWORD"])
+    gc.freeze()  # as sensor-ingest does
+    gc.set_threshold(50_000, 20, 20)
+    connection = await nats.connect(url, user=os.environ["BENCH_USER"], password=os.environ["BENCH_PASSWORD"])
     database = await asyncpg.connect(host=host, user="postgres", database=name)
     subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-    pull = Pull(connection, subject, int(batch), connection.new_inbox())
+    pull = Pull(connection, subject, connection.new_inbox())
     await connection.subscribe(pull.inbox, cb=pull.take, pending_msgs_limit=-1)
     await pull.ask()
     writing: asyncio.Task[None] | None = None
     while True:
         messages = await pull.collect()
         await pull.ask()
-        rows = [row for msg in messages for row in validate(msg)]
+        valid = [row for msg in messages for row in validate(msg)]
         if writing is not None:
             await writing
-        writing = asyncio.create_task(write(database, rows, messages))
+        writing = asyncio.create_task(write(database, valid, messages))
+        await asyncio.sleep(0)  # the statement is sent before the next batch is validated
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*sys.argv[1:7]))
+    uvloop.run(main(*sys.argv[1:6]))

@@ -260,3 +260,40 @@ def test_no_password_stands_in_a_log(stack: Stack) -> None:
 
     assert logs
     assert not [True for log in logs for secret in secrets if secret in log]
+
+
+@pytest.mark.parametrize(("company", "other"), BOTH)
+async def test_a_company_learns_and_mends_nothing_of_the_other(stack: Stack, company: str, other: str) -> None:
+    """Ledger, outcomes and quarantine of each service that hears companies."""
+    headers = {"ce-specversion": "1.0", "ce-id": f"own-{other}", "ce-source": "/own"}
+    headers["ce-type"] = "de.oker.sensor.reading_reported.v1"
+    await Company(other, stack).say_raw("events.sensor.reading_reported.v1", b"{}", headers)
+    unit = stack.token("unit-1", "unit")
+    own = stack.token(f"{company}-system", "partner", partner=company)
+    async with httpx.AsyncClient(base_url=stack.url("sensor-ingest"), timeout=10) as http:
+
+        async def refused() -> list[Any]:
+            rows = (await http.get("/quarantine", params={"partner": other}, headers=unit)).json()
+            return [row["id"] for row in rows if row["event_id"] == f"own-{other}"]
+
+        (id, *_) = await eventually(refused, "the other's message is in quarantine")
+        asked = {"source": "/own", "id": f"own-{other}"}
+        answers = {
+            "read": await http.get(f"/quarantine/{id}", headers=own),
+            "resend": await http.post(f"/quarantine/{id}/resend", headers=own),
+            "mend": await http.post(f"/quarantine/{id}/mend", headers=own, json={"data": {}}),
+            "outcome": await http.get("/outcomes", params=asked, headers=own),
+            "as other": await http.get("/outcomes", params=asked | {"partner": other}, headers=own),
+            "ledger": await http.get("/ledger", params={"partner": other}, headers=own),
+            "recount": await http.get("/ledger/recount", params={"partner": other}, headers=own),
+        }
+        listed = (await http.get("/quarantine", params={"partner": other}, headers=own)).json()
+        ledger = (await http.get("/ledger", headers=own)).json()
+
+    codes = {name: answer.status_code for name, answer in answers.items()}
+    assert codes == dict.fromkeys(("read", "resend", "mend", "outcome"), 404) | dict.fromkeys(
+        ("as other", "ledger", "recount"), 403
+    )
+    assert {row["partner"] for row in listed} <= {company}
+    assert {row["partner"] for row in ledger["settlements"]} <= {company}
+    assert set(ledger["quarantine"]) | set(ledger["recounted"]) <= {company}

@@ -8,10 +8,9 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 from uuid import UUID
 
@@ -24,9 +23,12 @@ KNOWN = ("id", "source", "type", "specversion", "time", "subject", "datacontentt
 CORRELATION = ("correlationid", "causationid", "traceparent")
 READ = (*KNOWN, *CORRELATION)
 REQUIRED = ("specversion", "id", "source", "type")
+PLAIN_REQUIRED = {"ce-id", "ce-source", "ce-type"}
 T = TypeVar("T")
 T_co = TypeVar("T_co", bound=Contract, covariant=True)
 _SPACE = re.compile(r"[ \t\r\n]*")
+_PLAIN = re.compile(r"[!#$&-~]*")
+"""Printable ASCII that stands for itself: no space, no double quote, no percent."""
 _FORBIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
@@ -35,9 +37,11 @@ _FORBIDDEN = re.compile(
 """Control characters, surrogates and noncharacters (CloudEvents, type String)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """The attributes of a CloudEvent and its data as bytes, unread."""
+class Envelope(NamedTuple):
+    """The attributes of a CloudEvent and its data as bytes, unread.
+
+    A named tuple, as tens of thousands a second are made: a frozen dataclass takes four times as long.
+    """
 
     id: str
     source: str
@@ -64,8 +68,7 @@ class Envelope:
         return {**encoded, "content-type": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
-class Event(Generic[T_co]):
+class Event(NamedTuple, Generic[T_co]):
     """One event, read: the envelope, who spoke, and the validated data."""
 
     id: str
@@ -100,6 +103,9 @@ def read_envelope(headers: Mapping[str, str] | None, body: bytes) -> Envelope:
     Raises:
         Refused: with the name of the header, or the JSON path, that is wrong.
     """
+    plain = _plain(headers or {}, body)
+    if plain is not None:
+        return plain
     lower = {name.lower(): value for name, value in (headers or {}).items()}
     content_type = _media_type(lower.get("content-type", "application/json"))
     if content_type == STRUCTURED:
@@ -109,6 +115,34 @@ def read_envelope(headers: Mapping[str, str] | None, body: bytes) -> Envelope:
         raise Refused(Reason.CONTENT_TYPE_UNSUPPORTED, "content-type", detail)
     attributes = {name[3:]: _decoded(value, name) for name, value in lower.items() if name.startswith("ce-")}
     return _envelope(attributes, body, "ce-")
+
+
+def _plain(headers: Mapping[str, str], body: bytes) -> Envelope | None:
+    """The usual message: binary mode, nothing encoded, nothing wrong. ``None``: look closely, which takes longer."""
+    said = {}
+    for name, value in headers.items():
+        if name.startswith("ce-"):
+            said[name] = value
+        elif name[:3].lower() == "ce-" or (name.lower() == "content-type" and value != "application/json"):
+            return None
+    values = said.values()
+    if said.get("ce-specversion") != "1.0" or not all(values) or not said.keys() >= PLAIN_REQUIRED:
+        return None
+    if max(map(len, values)) > MAX_ATTRIBUTE or not _PLAIN.fullmatch("".join(values)) or not "".join(said).islower():
+        return None
+    get = said.get
+    time = get("ce-time")
+    return Envelope(
+        said["ce-id"],
+        said["ce-source"],
+        said["ce-type"],
+        _time(time, "ce-time") if time else None,
+        body,
+        get("ce-subject"),
+        get("ce-correlationid"),
+        get("ce-causationid"),
+        get("ce-traceparent"),
+    )
 
 
 def _media_type(said: str) -> str:
@@ -163,8 +197,8 @@ def _structured(body: bytes) -> Envelope:
     if "data" in said and "data_base64" in said:
         raise Refused(Reason.ATTRIBUTE_INVALID, "$.data_base64", "Send data or data_base64, not both.")
     if "data_base64" in said:
-        return replace(envelope, data=_base64(said["data_base64"]))
-    return replace(envelope, data=written.get("data", "").encode())
+        return envelope._replace(data=_base64(said["data_base64"]))
+    return envelope._replace(data=written.get("data", "").encode())
 
 
 def _members(text: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -47,6 +47,11 @@ class Reason(StrEnum):
     PROPERTY_UNKNOWN = "property_unknown", "The device has no datastream for this property."
     UNIT_MISMATCH = "unit_mismatch", "The unit differs from the datastream's."
     UNIT_CHANGED = "unit_changed", "A datastream's unit or dataset cannot be changed; declare a new property."
+    UNIT_UNKNOWN = "unit_unknown", "The unit is not of UCUM (the Unified Code for Units of Measure), as in Cel or ug/m3."
+    VALUE_IMPLAUSIBLE = (
+        "value_implausible",
+        "The value lies outside of the range that the datastream was declared with.",
+    )
     TIME_IN_FUTURE = "time_in_future", "The phenomenon time lies in the future; check the device's clock."
     TIME_TOO_OLD = "time_too_old", "The phenomenon time lies before the year 2000; check the device's clock."
     DATASET_UNKNOWN = "dataset_unknown", "The company has no dataset of this name."
@@ -57,6 +62,12 @@ class Reason(StrEnum):
     )
     PAYLOAD_UNDECODABLE = "payload_undecodable", "The device's codec cannot read these bytes."
     CODEC_MISSING = "codec_missing", "The device sends raw bytes and has no codec."
+    CODEC_SUSPENDED = (
+        "codec_suspended",
+        "The device's codec ran out of time again and again and rests; send the message again later.",
+    )
+    PROFILE_UNKNOWN = "profile_unknown", "No device profile of this name and version is known."
+    PROFILE_INVALID = "profile_invalid", "The device profile cannot be used; its codec fails its own test vectors."
     TOPIC_MISMATCH = "topic_mismatch", "The topic names another device than the message."
     # Projects
     PROPOSAL_REFERENCE_UNKNOWN = (

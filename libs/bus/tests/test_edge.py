@@ -191,7 +191,7 @@ async def test_only_a_gateway_may_say_what_is_the_gateways(bus: TestBus) -> None
 
     with pytest.raises(Refused, match="type_not_claimable"):
         delivery.envelope()
-    assert replace(delivery, subject=f"ingest.verkehr.gateway.{said.TYPE}").envelope().id == "1"
+    assert delivery._replace(subject=f"ingest.verkehr.gateway.{said.TYPE}").envelope().id == "1"
 
 
 async def test_announcements_of_one_key_keep_their_order(bus: TestBus) -> None:

@@ -42,7 +42,8 @@ async def test_a_lost_durable_is_the_only_line_of_the_next_diff(oker: Any, appli
     said = await asyncio.to_thread(oker, "topology", "plan", env=applied.env)
 
     changed = [line for line in said.out.splitlines()[:-1] if not line.startswith("=")]
-    assert changed == ["+ durable evaluation-scheduler-assess-kpis on SENSOR  sensor.observations_recorded.v1.>"]
+    heard = "sensor.observations_recorded.v1.>, sensor.observations_recorded.v2.>"
+    assert changed == [f"+ durable evaluation-scheduler-assess-kpis on SENSOR  {heard}"]
     assert said.out.splitlines()[-1].startswith("1 to create, ")
 
 
@@ -99,3 +100,16 @@ async def test_a_service_can_neither_make_nor_delete_a_durable(applied: Any, ser
         await admin.jetstream().consumer_info("SENSOR", "of-my-own")
     assert (await admin.jetstream().stream_info("SENSOR")).state.consumer_count == 3
     await admin.close()
+
+
+async def test_only_the_intake_may_remove_from_a_company_s_stream(applied: Any) -> None:
+    """What it removes is settled, see room.py; no service can remove from a stream of facts."""
+    intake, other = await applied.connect("sensor-ingest"), await applied.connect("project-registry")
+
+    assert await intake.jetstream(timeout=5).purge_stream("IN_verkehr", seq=1)
+    for connection, stream in ((intake, "SENSOR"), (intake, "QUARANTINE"), (other, "IN_verkehr")):
+        with pytest.raises(Exception, match=r"(?i)timeout"):
+            await connection.jetstream(timeout=DENIED_SECONDS).purge_stream(stream)
+    for connection in (intake, other):
+        assert (await connection.jetstream(timeout=5).stream_info("IN_verkehr")).config.max_bytes == 5_000_000_000
+        await connection.close()

@@ -96,3 +96,12 @@ def test_metrics_are_prometheus_text_with_the_counters_of_opentelemetry(run: Any
     """
 
     assert run(program) == []
+
+
+async def test_a_warning_stands_beside_the_checks_and_fails_none() -> None:
+    app = Starlette(routes=[*health_routes(well, lambda: {"IN_stadtwerke": "85% full"})])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://probe") as client:
+        answer = await client.get("/health/ready")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "checks": {}, "warnings": {"IN_stadtwerke": "85% full"}}

@@ -14,11 +14,12 @@ from oker_bus.ledger import count
 from oker_contracts import event_key
 from oker_contracts.sensor.device_declared_v1 import Codec, DeclaredDatastream, DeviceDeclaredV1
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
-from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
+from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
 from oker_testkit.bus import TestBus
 from sensor_ingest import domain, store
 from sensor_ingest.domain import Datastream, Device, Observation, Reading
+from sensor_ingest.store.observations import ObservationRow
 
 Token = Callable[..., dict[str, str]]
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -92,6 +93,39 @@ def an_uplink(payload: bytes = bytes.fromhex("016700e1026864"), **changes: Any) 
     return json.dumps({name: value for name, value in (body | changes).items() if value is not None}).encode()
 
 
+def a_things_stack_message(member: str, said: dict[str, Any], **head: Any) -> bytes:
+    """A message of The Things Stack v3 about the weather station, shaped as real ones."""
+    body = {
+        "end_device_ids": {
+            "device_id": f"eui-{EUI}",
+            "application_ids": {"application_id": "weather"},
+            "dev_eui": EUI.upper(),
+            "dev_addr": "20000001",
+        },
+        "correlation_ids": ["as:up:01H0S7ZJQ9MQPMVY49FT3SE07M"],
+        "received_at": NOON.isoformat(),
+        member: said,
+    }
+    return json.dumps(body | head).encode()
+
+
+def a_things_stack_uplink(payload: bytes = bytes.fromhex("016700e1026864"), **changes: Any) -> bytes:
+    """The body of an uplink of The Things Stack v3; a part given as ``None`` is left out."""
+    head = {"end_device_ids": changes.pop("end_device_ids")} if "end_device_ids" in changes else {}
+    gateway = {"gateway_ids": {"gateway_id": "roof"}, "rssi": -35, "channel_rssi": -35, "snr": 13.2}
+    uplink = {
+        "session_key_id": "AYfqmb0pc/1uRZv9xUydgQ==",
+        "f_port": 2,
+        "f_cnt": 4,
+        "frm_payload": b64encode(payload).decode(),
+        "rx_metadata": [gateway, gateway | {"rssi": -98, "snr": 1.5}],
+        "settings": {"data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 7}}, "frequency": "867100000"},
+        "received_at": NOON.isoformat(),
+    }
+    said = {name: value for name, value in (uplink | changes).items() if value is not None}
+    return a_things_stack_message("uplink_message", said, **head)
+
+
 def topic(event: str = "up", eui: str = EUI) -> str:
     return f"application/ca739e26-7b67-4f14-b69e-d568c22a5a75/device/{eui}/event/{event}"
 
@@ -107,17 +141,19 @@ def a_datastream(property: str = "power_1", unit: str = "kW", dataset: str = "gr
 
 
 def a_device(*streams: Datastream, **said: Any) -> Device:
-    named = {"partner": "stadtwerke", "device": "trafo-12", "name": "Trafostation", "codec": "none", "location": None}
+    named = {"partner": "stadtwerke", "device": "trafo-12", "name": "Trafostation", "hardware": "trafo-12"}
     return Device(**(named | said), datastreams=domain.by_property(streams or (a_datastream(),)))
+
+
+def a_result(value: float = 412.5, property: str = "power_1", unit: str = "kW") -> ReportedResult:
+    return ReportedResult(property=property, value=value, unit=unit)
 
 
 def a_claimed_number(value: float = 412.5, *, event: str = "1", source: str = "/scada", **said: Any) -> Reading:
     named: dict[str, Any] = {
         "partner": "stadtwerke",
         "device": "trafo-12",
-        "property": "power_1",
-        "value": value,
-        "unit": "kW",
+        "results": [a_result(value)],
         "phenomenon_time": NOON,
         "result_time": NOON,
         "event_key": event_key("stadtwerke", source, event),
@@ -130,7 +166,7 @@ def a_claimed_number(value: float = 412.5, *, event: str = "1", source: str = "/
 def current(observations: Iterable[Observation]) -> dict[tuple[UUID, datetime], float]:
     """The value that counts for each natural key, said in the plainest way: what the query is held against."""
     ordered = sorted(observations, key=lambda observation: observation.version)
-    return {observation.natural_key: observation.reading.value for observation in ordered}
+    return {observation.natural_key: observation.value for observation in ordered}
 
 
 def minutes(count: int) -> timedelta:
@@ -149,7 +185,7 @@ async def values(
 async def history(sessions: Sessions) -> list[tuple[float, str]]:
     """Every value ever accepted, with the id of its event, in the order of recording."""
     async with sessions() as session:
-        table = store.ObservationRow
+        table = ObservationRow
         query = select(table).order_by(col(table.recorded_at), col(table.event_id))
         return [(row.value, row.event_id) for row in (await session.exec(query)).all()]
 
@@ -174,5 +210,5 @@ async def outcomes(bus: TestBus) -> list[str]:
 
 async def recorded(bus: TestBus) -> list[tuple[str, str, list[float]]]:
     """Company, dataset and values of each announced batch."""
-    facts = await bus.announced(ObservationsRecordedV1)
-    return [(fact.partner, fact.dataset, [o.value for o in fact.observations]) for fact in facts]
+    facts = await bus.announced(ObservationsRecordedV2)
+    return [(fact.partner, fact.dataset, [v for series in fact.series for v in series.values]) for fact in facts]

@@ -20,11 +20,12 @@ from sqlmodel import select
 from oker_bus import Delivery, store
 from oker_bus.edge import Sessions
 from oker_contracts import TYPE_PREFIX
-from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1
-from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
+from oker_contracts.sensor.device_registered_v2 import DeviceRegisteredV2
+from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2
 from oker_testkit.bus import TestBus, messages
 from sensor_ingest import domain, handlers
 from sensor_ingest import store as observations
+from sensor_ingest.handlers import claims, writing
 from sensor_ingest.store import recount
 
 
@@ -57,21 +58,21 @@ async def test_a_message_on_which_the_service_fails_harms_no_neighbour(
 ) -> None:
     """A bug in validation, or in what the database takes, costs the neighbours of its batch nothing."""
     await say(bus, a_declared_device())
-    real_prepare, real_judge = handlers._prepared, domain.judge
+    real_prepare, real_judge = claims._prepared, domain.judge
 
     def fail_to_prepare(delivery: Delivery) -> handlers.Claim:
         if b'"value":1.0' in delivery.body:
             raise ZeroDivisionError
         return real_prepare(delivery)
 
-    def fail_to_judge(readings: Any, device: Any, now: Any) -> Any:
-        if readings and readings[0].value == 2.0:
+    def fail_to_judge(reading: Any, *known: Any) -> Any:
+        if reading.results[0].value == 2.0:
             raise ZeroDivisionError
-        return real_judge(readings, device, now)
+        return real_judge(reading, *known)
 
-    monkeypatch.setattr(handlers, "_prepared", fail_to_prepare)
+    monkeypatch.setattr(claims, "_prepared", fail_to_prepare)
     monkeypatch.setattr(domain, "judge", fail_to_judge)
-    monkeypatch.setattr(handlers, "BURY_FAILED_AFTER", 2)
+    monkeypatch.setattr(writing, "BURY_FAILED_AFTER", 2)
     await say(bus, *(a_reading(float(number), at=NOON + minutes(number)) for number in range(5)))
 
     assert await values(sessions) == [4.0, 3.0, 0.0]
@@ -96,8 +97,8 @@ async def state(bus: TestBus, sessions: Sessions) -> list[Any]:
     """Everything that a settled message has left behind."""
     async with sessions() as session:
         quarantine = [row.model_dump() for row in (await session.exec(select(store.Quarantine))).all()]
-    announced = [event.id for event in await bus.events(ObservationsRecordedV1)]
-    devices = [event.id for event in await bus.events(DeviceRegisteredV1)]
+    announced = [event.id for event in await bus.events(ObservationsRecordedV2)]
+    devices = [event.id for event in await bus.events(DeviceRegisteredV2)]
     return [await history(sessions), await ledger(sessions), await bus.settlements(), quarantine, announced, devices]
 
 
@@ -134,7 +135,7 @@ async def test_the_ledger_agrees_with_a_recount(bus: TestBus, sessions: Sessions
 
 async def test_an_outage_of_the_database_buries_nothing(bus: TestBus, sessions: Sessions, monkeypatch: Any) -> None:
     await say(bus, a_declared_device())
-    monkeypatch.setattr(handlers, "BURY_FAILED_AFTER", 1)
+    monkeypatch.setattr(writing, "BURY_FAILED_AFTER", 1)
     real_insert, attempts = observations.insert_observations, iter([ConnectionRefusedError, TimeoutError])
 
     async def be_away(*arguments: Any) -> Any:

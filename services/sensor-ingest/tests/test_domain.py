@@ -1,21 +1,20 @@
 """The rules of readings: what is accepted, and how values of one moment are counted."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from builders_sensor_ingest import NOON, a_claimed_number, a_datastream, a_device, current, minutes
+from builders_sensor_ingest import NOON, a_claimed_number, a_datastream, a_device, a_result, current, minutes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor_ingest import domain
-from sensor_ingest.domain import Device, EventRow, NotAcceptable, Observation, Reading
+from sensor_ingest.domain import Device, EventRow, Observation, Reading
 
-DATASETS = ("environment", "grid")
 NOW = NOON + timedelta(hours=1)
-names = st.sampled_from(["power_1", "power_2", "power_3", "temperature_1"])
-streams = st.lists(names, min_size=1, unique=True).map(lambda found: [a_datastream(name) for name in found])
+moments = st.integers(0, 1_000_000_000).map(lambda seconds: NOON - timedelta(seconds=seconds))
 zones = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 
 
@@ -23,15 +22,15 @@ zones = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 def observations(draw: st.DrawFn) -> Observation:
     """A value of one of two datastreams at one of two moments, in one of few events, told in any time zone."""
     stream = a_datastream(draw(st.sampled_from(["power_1", "power_2"])))
+    value = draw(st.floats(-1e6, 1e6))
     reading = a_claimed_number(
-        value=draw(st.floats(-1e6, 1e6)),
+        results=[a_result(value, stream.property)],
         event=draw(st.sampled_from(["1", "2", "3"])),
         source=draw(st.sampled_from(["/a", "/b"])),
-        property=stream.property,
         phenomenon_time=(NOON + minutes(draw(st.integers(0, 1)))).astimezone(draw(zones)),
         result_time=(NOON + minutes(draw(st.integers(0, 2)))).astimezone(draw(zones)),
     )
-    return Observation(reading, stream)
+    return Observation(reading, stream, value)
 
 
 class Table:
@@ -72,77 +71,28 @@ def test_counts_and_values_do_not_depend_on_order_repetition_or_batches(
     assert current(table.rows.values()) == current(sent)
 
 
-@given(streams, st.none() | streams)
-def test_registering_twice_changes_nothing(declared: list[domain.Datastream], before: list[domain.Datastream]) -> None:
-    known = a_device(*before) if before else None
-
-    once = domain.register(a_device(*declared), known, DATASETS)
-
-    assert domain.register(a_device(*declared), once, DATASETS) == once
-    assert set(once.datastreams) == {s.property for s in [*declared, *(before or [])]}
-
-
-def test_what_was_known_stays_when_something_is_added() -> None:
-    known = a_device(a_datastream("power_1"), name="Old", location=None)
-
-    device = domain.register(a_device(a_datastream("power_2"), name="New", location=(10.5, 52.2)), known, DATASETS)
-
-    assert (device.name, device.location) == ("New", (10.5, 52.2))
-    assert list(device.datastreams) == ["power_1", "power_2"]
-
-
-@pytest.mark.parametrize(
-    ("stream", "code", "field"),
-    [
-        (a_datastream("power_1", unit="W"), "unit_changed", "datastreams[1].unit"),
-        (a_datastream("power_1", dataset="environment"), "unit_changed", "datastreams[1].dataset"),
-        (a_datastream("power_1", dataset="visitors"), "dataset_unknown", "datastreams[1].dataset"),
-    ],
-)
-def test_unit_and_dataset_of_a_datastream_never_change(stream: domain.Datastream, code: str, field: str) -> None:
-    declared = a_device(a_datastream("power_2"), stream)
-
-    with pytest.raises(NotAcceptable) as refused:
-        domain.register(declared, a_device(a_datastream("power_1")), DATASETS)
-
-    assert (refused.value.code, refused.value.field) == (code, field)
-
-
-def test_a_property_is_declared_once() -> None:
-    with pytest.raises(NotAcceptable) as refused:
-        domain.by_property([a_datastream("power_1"), a_datastream("power_1", unit="W")])
-
-    assert (refused.value.code, refused.value.field) == ("field_value_invalid", "datastreams[1].property")
-
-
-def test_a_device_cannot_grow_beyond_one_event() -> None:
-    known = a_device(*[a_datastream(f"power_{n}") for n in range(domain.MAX_DATASTREAMS)])
-
-    assert domain.register(a_device(a_datastream("power_1")), known, DATASETS) == known
-    with pytest.raises(NotAcceptable) as refused:
-        domain.register(a_device(a_datastream("another")), known, DATASETS)
-    assert (refused.value.code, refused.value.field) == ("field_value_invalid", "datastreams")
-
-
-def judged(*readings: Reading, device: Device | None) -> list[tuple[str, str]]:
-    """Reason and field of each reading, or its value."""
+def judged(reading: Reading, device: Device | None, convert: domain.Convert = lambda *_: None) -> list[tuple[str, str]]:
+    """Reason and field of each number, or its value, in order."""
+    accepted, rejected = domain.judge(reading, device, NOW, convert)
+    values = iter(accepted)
+    refused = dict(rejected)
     return [
-        ("accepted", str(found.reading.value)) if isinstance(found, Observation) else (found.code, found.field)
-        for found in domain.judge(readings, device, NOW)
+        (refused[at].code, refused[at].field) if at in refused else ("accepted", str(next(values).value))
+        for at in range(len(reading.results))
     ]
 
 
 def test_each_reading_of_a_message_is_judged_on_its_own() -> None:
     device = a_device(a_datastream("power_1"), a_datastream("power_2"))
-    readings = [
-        a_claimed_number(1.0, property="power_1"),
-        a_claimed_number(2.0, property="power_2", unit="W"),
-        a_claimed_number(3.0, property="power_9"),
-        a_claimed_number(4.0, property="power_1"),
-        a_claimed_number(5.0, property="power_2"),
+    results = [
+        a_result(1.0, "power_1"),
+        a_result(2.0, "power_2", "m"),
+        a_result(3.0, "power_9"),
+        a_result(4.0, "power_1"),
+        a_result(5.0, "power_2"),
     ]
 
-    assert judged(*readings, device=device) == [
+    assert judged(a_claimed_number(results=results), device) == [
         ("accepted", "1.0"),
         ("unit_mismatch", "unit"),
         ("property_unknown", "property"),
@@ -152,7 +102,7 @@ def test_each_reading_of_a_message_is_judged_on_its_own() -> None:
 
 
 def test_a_reading_of_an_undeclared_device_is_not_accepted() -> None:
-    assert judged(a_claimed_number(), device=None) == [("device_unknown", "device")]
+    assert judged(a_claimed_number(), None) == [("device_unknown", "device")]
 
 
 AHEAD = NOW + domain.CLOCK_TOLERANCE
@@ -175,12 +125,30 @@ SECOND = timedelta(seconds=1)
 def test_clocks_are_held_against_the_platform_s(field: str, time: datetime, code: str) -> None:
     said: dict[str, Any] = {field: time}
 
-    (found,) = judged(a_claimed_number(**said), device=a_device())
+    (found,) = judged(a_claimed_number(**said), a_device())
 
     assert found[0] == code
     assert code == "accepted" or found[1] == field
 
 
-def test_the_id_of_a_datastream_follows_from_what_it_is() -> None:
-    assert domain.datastream_id("a", "b", "c") == domain.datastream_id("a", "b", "c")
-    assert len({domain.datastream_id(p, d, q) for p in "ab" for d in "ab" for q in "ab"}) == 8
+def test_another_unit_of_the_same_kind_is_converted_and_the_original_kept() -> None:
+    reading = a_claimed_number(results=[a_result(500.0, unit="W")])
+
+    (observation,), _ = domain.judge(reading, a_device(), NOW, lambda value, *_: value / 1000)
+
+    assert (observation.value, observation.reported) == (0.5, (500.0, "W"))
+
+
+@pytest.mark.parametrize(("value", "code"), [(0.0, "accepted"), (100.0, "accepted"), (-0.1, "value_implausible")])
+def test_a_value_outside_of_the_declared_range_is_not_accepted(value: float, code: str) -> None:
+    device = a_device(replace(a_datastream(), minimum=0.0, maximum=100.0))
+
+    assert judged(a_claimed_number(value), device)[0][0] == code
+
+
+@given(st.lists(st.tuples(moments, zones), max_size=5))
+def test_the_months_of_a_batch_are_those_of_its_readings_in_utc(said: list[tuple[datetime, timezone]]) -> None:
+    times = [moment.astimezone(zone) for moment, zone in said]
+    readings = [a_claimed_number(phenomenon_time=time) for time in times]
+
+    assert domain.months(readings) == {(at.year, at.month) for at in (time.astimezone(UTC) for time in times)}

@@ -21,11 +21,14 @@ from builders_sensor_ingest import (
 from sqlmodel import select
 
 from oker_bus.edge import Sessions
-from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1, RegisteredDatastream
-from oker_contracts.sensor.observations_recorded_v1 import Observation, ObservationsRecordedV1
+from oker_contracts.sensor.device_registered_v2 import DeviceRegisteredV2
+from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2, Series
+from oker_contracts.sensor.reading_reported_v1 import ReportedResult
+from oker_contracts.sensor.readings_reported_v1 import ReadingsReportedV1, ReportedReading
 from oker_testkit.bus import TestBus
-from sensor_ingest import domain, handlers
-from sensor_ingest.store import DeviceRow
+from sensor_ingest import domain
+from sensor_ingest.handlers import announcing
+from sensor_ingest.store.devices import DeviceRow
 
 # devices
 
@@ -33,39 +36,30 @@ from sensor_ingest.store import DeviceRow
 async def test_a_declared_device_is_registered_and_announced_complete(bus: TestBus) -> None:
     await say(bus, a_declared_device())
 
-    assert await bus.announced(DeviceRegisteredV1) == [
-        DeviceRegisteredV1(
-            partner="stadtwerke",
-            device="trafo-12",
-            name="Trafostation Bültenweg",
-            codec="none",
-            location=(10.5267, 52.2689),
-            datastreams=[
-                RegisteredDatastream(
-                    datastream=str(domain.datastream_id("stadtwerke", "trafo-12", "power_1")),
-                    property="power_1",
-                    unit="kW",
-                    dataset="grid",
-                    observed_property="Wirkleistung",
-                )
-            ],
-        )
-    ]
+    (fact,) = await bus.announced(DeviceRegisteredV2)
+    assert (fact.partner, fact.device, fact.name) == ("stadtwerke", "trafo-12", "Trafostation Bültenweg")
+    assert fact.profile is None
+    assert [mounting.model_dump() for mounting in fact.mountings] == [{"hardware": "trafo-12", "since": None}]
+    assert [placement.location.coordinates for placement in fact.placements] == [(10.5267, 52.2689)]
+    (stream,) = fact.datastreams
+    assert stream.datastream == str(domain.datastream_id("stadtwerke", "trafo-12", "power_1"))
+    assert (stream.property, stream.unit, stream.dataset) == ("power_1", "kW", "grid")
+    assert stream.observed_property == "Wirkleistung"
 
 
-async def test_a_declaration_that_says_nothing_new_is_not_announced_again(bus: TestBus) -> None:
-    await say(bus, a_declared_device(), a_declared_device())
+async def test_a_declaration_that_comes_again_is_not_announced_again(bus: TestBus) -> None:
+    await say(bus, a_declared_device(), a_declared_device(), id="d-1")
 
-    assert len(await bus.announced(DeviceRegisteredV1)) == 1
-    assert await outcomes(bus) == ["settled", "settled"]
+    assert len(await bus.announced(DeviceRegisteredV2)) == 1
+    assert await outcomes(bus) == ["settled", "duplicate"]
 
 
 async def test_each_change_of_a_device_is_announced_with_its_own_cause(bus: TestBus) -> None:
     await bus.publish(a_declared_device(), partner="stadtwerke", id="first")
-    await bus.publish(a_declared_device(), partner="stadtwerke", id="same")
+    await bus.publish(a_declared_device(), partner="stadtwerke", id="first")
     await say(bus, a_declared_device("trafo-12", declared_stream("power_2")), id="more")
 
-    facts = await bus.events(DeviceRegisteredV1)
+    facts = await bus.events(DeviceRegisteredV2)
     assert [(fact.causationid, [s.property for s in fact.data.datastreams]) for fact in facts] == [
         ("first", ["power_1"]),
         ("more", ["power_1", "power_2"]),
@@ -120,7 +114,7 @@ async def test_a_device_that_cannot_be_registered_is_quarantined(
     await say(bus, a_declared_device(), device)
 
     assert await bus.quarantined() == [(reason, path)]
-    assert len(await bus.announced(DeviceRegisteredV1)) == 1
+    assert len(await bus.announced(DeviceRegisteredV2)) == 1
 
 
 # readings
@@ -132,22 +126,55 @@ async def test_a_reading_is_stored_and_announced_by_its_dataset(bus: TestBus, se
 
     assert await values(sessions) == [412.5]
     assert await ledger(sessions) == {"stadtwerke": counted(read=1, stored=1)}
-    (fact,) = await bus.announced(ObservationsRecordedV1)
+    (fact,) = await bus.announced(ObservationsRecordedV2)
     assert (fact.partner, fact.dataset) == ("stadtwerke", "grid")
-    assert fact.observations == [
-        Observation(
+    assert fact.series == [
+        Series(
             datastream=str(domain.datastream_id("stadtwerke", "trafo-12", "power_1")),
             device="trafo-12",
             property="power_1",
-            phenomenon_time=NOON,
-            result_time=NOON + minutes(1),
-            value=412.5,
             unit="kW",
-            outcome="stored",
-            event_source="/scada",
-            event_id="r-1",
+            phenomenon_times=[NOON],
+            result_times=[NOON + minutes(1)],
+            values=[412.5],
+            event_sources=["/scada"],
+            event_ids=["r-1"],
         )
     ]
+
+
+async def test_a_value_in_another_unit_is_converted_and_the_original_announced(
+    bus: TestBus, sessions: Sessions
+) -> None:
+    await say(bus, a_declared_device())
+    await say(bus, a_reading(412_500.0, unit="W"))
+
+    assert await values(sessions) == [412.5]
+    (fact,) = await bus.announced(ObservationsRecordedV2)
+    assert [reported.model_dump() for reported in fact.series[0].reported] == [
+        {"at": 0, "value": 412_500.0, "unit": "W"}
+    ]
+
+
+async def test_a_batch_of_readings_is_one_message_of_which_each_ends_on_its_own(
+    bus: TestBus, sessions: Sessions
+) -> None:
+    results = [ReportedResult(property="power_1", value=value, unit="kW") for value in (1.0, 2.0, 3.0)]
+    times = (NOON, NOON + minutes(1), NOON)
+    readings = [
+        ReportedReading(device="trafo-12", phenomenon_time=time, results=[result])
+        for time, result in zip(times, results, strict=True)
+    ]
+    unknown = ReportedReading(device="trafo-99", phenomenon_time=NOON, results=results[:1])
+    await say(bus, a_declared_device(), ReadingsReportedV1(readings=[*readings, unknown]))
+
+    assert await values(sessions) == [2.0, 1.0]
+    assert await bus.quarantined() == [
+        ("field_value_invalid", "$.readings[2].results[0].property"),
+        ("device_unknown", "$.readings[3].device"),
+    ]
+    assert await ledger(sessions) == {"stadtwerke": counted(read=4, stored=2, quarantined=2)}
+    assert await outcomes(bus) == ["settled", "settled"]
 
 
 async def test_one_event_a_company_and_dataset_tells_of_a_whole_batch(bus: TestBus) -> None:
@@ -159,13 +186,13 @@ async def test_one_event_a_company_and_dataset_tells_of_a_whole_batch(bus: TestB
 
 
 async def test_a_batch_too_large_for_one_event_is_announced_in_several(bus: TestBus, monkeypatch: Any) -> None:
-    monkeypatch.setattr(handlers, "FACT_BYTES", 2_000)
+    monkeypatch.setattr(announcing, "FACT_BYTES", 2 * announcing.ROW_BYTES + 600)
     streams = [declared_stream(f"power_{number}") for number in range(7)]
     await say(bus, a_declared_device("trafo-12", *streams))
     await say(bus, several_results(*((f"power_{number}", float(number), "kW") for number in range(7))))
 
     assert [len(seen) for _, _, seen in await recorded(bus)] == [2, 2, 2, 1]
-    ids = [event.id for event in await bus.events(ObservationsRecordedV1)]
+    ids = [event.id for event in await bus.events(ObservationsRecordedV2)]
     assert len(set(ids)) == 4
 
 
@@ -174,7 +201,7 @@ async def test_a_batch_too_large_for_one_event_is_announced_in_several(bus: Test
     [
         (a_reading(device="trafo-99"), "device_unknown", "$.device"),
         (a_reading(property="power_9"), "property_unknown", "$.results[0].property"),
-        (a_reading(unit="W"), "unit_mismatch", "$.results[0].unit"),
+        (a_reading(unit="m"), "unit_mismatch", "$.results[0].unit"),
         (a_reading(at=NOON.replace(year=2126)), "time_in_future", "$.phenomenon_time"),
         (a_reading(at=NOON.replace(year=1999)), "time_too_old", "$.phenomenon_time"),
         (a_reading(determined=NOON.replace(year=2126)), "time_in_future", "$.result_time"),
@@ -275,7 +302,7 @@ async def test_an_event_sent_again_after_its_device_was_completed_announces_the_
     await say(bus, both, id="r-1")
 
     assert await recorded(bus) == [("stadtwerke", "grid", [1.0]), ("stadtwerke", "grid", [2.0])]
-    facts = await bus.events(ObservationsRecordedV1)
+    facts = await bus.events(ObservationsRecordedV2)
     assert [fact.causationid for fact in facts] == ["r-1", "r-1"]
     assert len({fact.id for fact in facts}) == 2
     assert await ledger(sessions) == {"stadtwerke": counted(read=4, stored=2, duplicate=1, quarantined=1)}

@@ -1,10 +1,7 @@
-"""ChirpStack v4 as it really speaks, other dialects refused by their names, Cayenne LPP byte by byte."""
+"""ChirpStack v4 as it really speaks, and other dialects refused by their names."""
 
 import json
-import os
-from base64 import b64decode
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,69 +9,157 @@ from builders_sensor_ingest import EUI, NOON, an_uplink, topic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oker_contracts import Refused
+from oker_contracts import Reason, Refused
 from sensor_ingest import lorawan
-from sensor_ingest.lorawan import Decoded, Frame, decode_cayenne_lpp, read_message
+from sensor_ingest.lorawan import NetworkEvent, read_message, read_webhook
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="session")
-def recorded() -> Path:
-    """Recorded messages of real network servers, where this machine has them."""
-    folder = Path(os.environ.get("OKER_REALWORLD_DATA", REPOSITORY.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no real-world data in {folder}; name the folder in OKER_REALWORLD_DATA")
-    return folder
+LATER = NOON + timedelta(minutes=1)
+DEDUPLICATION = "57433366-50a6-4dc2-8145-2df1bbc70d9e"
+TTS_TOPIC = "v3/weather@ttn/devices/eui-70b3d57ed0000001/up"
 
 
-def rows(folder: Path, name: str) -> list[dict[str, Any]]:
-    lines = (folder / "lorawan-uplinks-thingsboard" / name).read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+def read(body: bytes, event: str = "up") -> NetworkEvent:
+    """As over MQTT; over HTTP it must be the same."""
+    said = read_message(topic(event), body, LATER)
+    assert said == read_webhook("chirpstack", event, body, LATER)
+    return said
 
 
 def refusal(at_topic: str, body: bytes) -> tuple[str, str, str]:
     """Reason, path and sentence."""
     with pytest.raises(Refused) as caught:
-        read_message(at_topic, body)
+        read_message(at_topic, body, LATER)
     return str(caught.value.reason), caught.value.path, caught.value.detail
 
 
+def an_event(**said: Any) -> bytes:
+    """An event that is no uplink."""
+    head = {"deduplicationId": "c9dbe358-2578-4fb7-b295-66b44edc45a6", "time": NOON.isoformat()}
+    body = {**head, "deviceInfo": {"devEui": EUI}, **said}
+    return json.dumps({name: value for name, value in body.items() if value is not None}).encode()
+
+
 def test_an_uplink_is_read() -> None:
-    assert read_message(topic(), an_uplink(b"\x01\x67\x00\xe1")) == Frame(
-        device=EUI,
+    assert read(an_uplink(b"\x01\x67\x00\xe1")) == NetworkEvent(
+        hardware=EUI,
+        kind="up",
+        id=DEDUPLICATION,
         time=NOON,
-        id="57433366-50a6-4dc2-8145-2df1bbc70d9e",
-        counter=4,
-        port=2,
+        session="20000001",
+        f_cnt=4,
+        f_port=2,
         payload=b"\x01\x67\x00\xe1",
+        network_object=None,
+        state={"dev_addr": "20000001", "dr": 5, "rssi": -35, "snr": 11.5, "gateways": 1},
+        network="chirpstack",
     )
 
 
 def test_what_is_zero_is_left_out_by_the_sender() -> None:
-    frame = read_message(topic(), an_uplink(fCnt=None, fPort=None, data=None))
+    said = read(an_uplink(fCnt=None, fPort=None, data=None, dr=None))
 
-    assert frame is not None
-    assert (frame.counter, frame.port, frame.payload) == (0, 0, b"")
+    assert (said.f_cnt, said.f_port, said.payload) == (0, 0, b"")
+
+
+def test_several_gateways_are_one_uplink_with_the_best_signal() -> None:
+    heard = [{"rssi": -110, "snr": 2.0}, {"rssi": -71, "snr": 9.25}, {"rssi": -120}, {"snr": 30}, "noise"]
+
+    said = read(an_uplink(rxInfo=heard))
+
+    assert {name: said.state[name] for name in ("rssi", "snr", "gateways")} == {"rssi": -71, "snr": 9.25, "gateways": 5}
+
+
+@pytest.mark.parametrize("rx", [{}, [], [7], "strong", [{"rssi": "loud"}], [{"rssi": True}], [{"rssi": 1e300}], None])
+def test_a_signal_that_cannot_be_read_costs_no_uplink(rx: Any) -> None:
+    said = read(an_uplink(rxInfo=rx, txInfo=rx, dr=rx))
+
+    assert "rssi" not in said.state
+    assert said.payload is not None
+
+
+def test_what_the_server_s_own_codec_said_comes_along() -> None:
+    assert read(an_uplink(object={"temperature": 21.5})).network_object == {"temperature": 21.5}
 
 
 def test_a_dev_eui_is_the_same_in_upper_and_lower_case() -> None:
-    frame = read_message(topic(eui=EUI), an_uplink(deviceInfo={"devEui": EUI.upper()}))
+    said = read_message(topic(eui=EUI), an_uplink(deviceInfo={"devEui": EUI.upper()}), LATER)
 
-    assert frame == read_message(topic(eui=EUI.upper()), an_uplink())
-
-
-def test_nanoseconds_of_a_server_are_cut_to_microseconds() -> None:
-    frame = read_message(topic(), an_uplink(time="2022-07-18T09:33:28.823500726+00:00"))
-
-    assert frame is not None
-    assert frame.time == datetime(2022, 7, 18, 9, 33, 28, 823500, tzinfo=UTC)
+    assert said == read_message(topic(eui=EUI.upper()), an_uplink(), LATER)
 
 
-@pytest.mark.parametrize("event", sorted(lorawan.NO_READING))
-@pytest.mark.parametrize("body", [an_uplink(), b"", b"not JSON"])
-def test_other_events_carry_no_reading(event: str, body: bytes) -> None:
-    assert read_message(topic(event), body) is None
+def test_nanoseconds_of_a_server_are_cut_to_microseconds_and_times_are_utc() -> None:
+    said = read(an_uplink(time="2022-07-18T11:33:28.823500726+02:00"))
+
+    assert said.time == datetime(2022, 7, 18, 9, 33, 28, 823500, tzinfo=UTC)
+    assert said.time.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("event", "said", "kind", "state"),
+    [
+        ("join", {"devAddr": "00189440"}, "join", {"dev_addr": "00189440"}),
+        ("status", {"margin": 10, "batteryLevel": 88.3}, "status", {"battery": 88.3, "margin": 10}),
+        ("status", {}, "status", {"battery": 0, "margin": 0}),
+        ("status", {"batteryLevelUnavailable": True, "margin": -3}, "status", {"margin": -3}),
+        ("status", {"externalPowerSource": True}, "status", {"battery": 0, "external_power": True, "margin": 0}),
+        (
+            "ack",
+            {"queueItemId": "q-1", "acknowledged": True, "fCntDown": 3},
+            "ack",
+            {"acknowledged": True, "f_cnt_down": 3, "queue_item": "q-1"},
+        ),
+        ("ack", {}, "ack", {"acknowledged": False, "f_cnt_down": 0}),
+        (
+            "txack",
+            {"downlinkId": 3461958127, "fCntDown": 2, "gatewayId": "0016c001f153a14c"},
+            "txack",
+            {"f_cnt_down": 2, "downlink": "3461958127", "gateway": "0016c001f153a14c"},
+        ),
+        (
+            "log",
+            {
+                "level": "ERROR",
+                "code": "UPLINK_MIC",
+                "description": "x\x00" * 300,
+                "context": {"deduplication_id": "u"},
+            },
+            "log",
+            {"level": "ERROR", "code": "UPLINK_MIC", "description": "x" * 100, "uplink": "u"},
+        ),
+        (
+            "location",
+            {"location": {"latitude": 52.25, "longitude": 10.5}},
+            "location",
+            {"location": {"latitude": 52.25, "longitude": 10.5, "altitude": 0}},
+        ),
+        (
+            "integration",
+            {"integrationName": "loracloud", "eventType": "x", "object": {"temperature": 21.5}},
+            "other",
+            {"integration": "loracloud", "event": "x"},
+        ),
+    ],
+)
+def test_other_events_carry_state_and_no_reading(event: str, said: dict[str, Any], kind: str, state: Any) -> None:
+    found = read(an_event(**said), event)
+
+    assert (found.kind, found.hardware, found.time, found.state) == (kind, EUI, NOON, state)
+    assert (found.f_cnt, found.f_port, found.payload, found.network_object) == (None, None, None, None)
+
+
+def test_an_answer_that_came_with_an_uplink_is_another_event_than_the_uplink() -> None:
+    said = an_event(deduplicationId=DEDUPLICATION)
+
+    assert len({read(an_uplink()).id, read(said, "ack").id, read(said, "status").id, read(said, "location").id}) == 4
+
+
+def test_an_event_without_an_identity_gets_one_from_what_it_says() -> None:
+    log, same, other = (
+        read(an_event(deduplicationId=None, **said), "log").id
+        for said in ({"level": "INFO", "code": "OTAA"}, {"code": "OTAA"}, {"code": "UPLINK_MIC"})
+    )
+
+    assert log == same != other
 
 
 @pytest.mark.parametrize(
@@ -82,13 +167,14 @@ def test_other_events_carry_no_reading(event: str, body: bytes) -> None:
     [
         ("readings/trafo-12", b"21.5", "topic_unmapped", "topic"),
         (topic("unheard"), an_uplink(), "topic_unmapped", "topic"),
-        (topic(eui="70b3d57ed000000"), an_uplink(), "topic_unmapped", "topic"),
-        (topic() + "/x", an_uplink(), "topic_unmapped", "topic"),
+        (topic(eui="70b3d57ed000000"), an_uplink(), "dialect_foreign", "$.deviceInfo"),
+        (topic() + "/x", b"{}", "topic_unmapped", "topic"),
         (topic(eui="0000000000000001"), an_uplink(), "topic_mismatch", "$.deviceInfo.devEui"),
         (topic(), b"", "body_empty", "$"),
         (topic(), b"[]", "field_type_wrong", "$"),
         (topic(), b"null", "field_type_wrong", "$"),
         (topic(), b'{"time": ', "json_broken", "$"),
+        (topic(), b'{"object": {"a": NaN}}', "json_broken", "$"),
         (topic(), b"\xff\xfe", "encoding_invalid", "$"),
         (topic(), b"[" * 60_000, "json_too_deep", "$"),
         (topic(), b" " * 64_001, "body_too_large", "$"),
@@ -99,30 +185,34 @@ def test_other_events_carry_no_reading(event: str, body: bytes) -> None:
         (topic(), an_uplink(time=1_700_000_000), "field_type_wrong", "$.time"),
         (topic(), an_uplink(deviceInfo={}), "field_missing", "$.deviceInfo.devEui"),
         (topic(), an_uplink(deviceInfo={"devEui": "xyz"}), "field_value_invalid", "$.deviceInfo.devEui"),
+        (topic(), an_uplink(devAddr="\x00"), "field_value_invalid", "$.devAddr"),
         (topic(), an_uplink(fPort=256), "number_out_of_range", "$.fPort"),
+        (topic(), an_uplink(fPort="2"), "field_type_wrong", "$.fPort"),
         (topic(), an_uplink(fCnt=-1), "number_out_of_range", "$.fCnt"),
+        (topic(), an_uplink(fCnt=True), "field_type_wrong", "$.fCnt"),
         (topic(), an_uplink(data="%%%"), "field_value_invalid", "$.data"),
         (topic(), an_uplink(data="AWf/1w"), "field_value_invalid", "$.data"),
         (topic(), an_uplink(b"x" * 800), "field_value_invalid", "$.data"),
         (topic(), an_uplink(data=["AQ=="]), "field_type_wrong", "$.data"),
+        (topic("join"), b"{}", "field_missing", "$.time"),
+        (topic("log"), b"not JSON", "json_broken", "$"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(at_topic: str, body: bytes, reason: str, path: str) -> None:
     assert refusal(at_topic, body)[:2] == (reason, path)
 
 
-TTS_TOPIC = "v3/weather@ttn/devices/eui-70b3d57ed0000001/up"
-
-
-@pytest.mark.parametrize("at_topic", [topic(), TTS_TOPIC])
+@pytest.mark.parametrize("at_topic", [topic(), TTS_TOPIC, "anything/else"])
 @pytest.mark.parametrize(
     ("body", "name"),
     [
         ({"applicationID": "1", "devEUI": "cLPVftAAAAE=", "data": "AWcA4Q=="}, "ChirpStack v3"),
-        ({"end_device_ids": {"device_id": "x"}, "uplink_message": {"frm_payload": "AWcA4Q=="}}, "The Things Stack v3"),
-        ({"end_device_ids": {"device_id": "x"}, "join_accept": {}}, "The Things Stack v3"),
+        ({"app_id": "a", "dev_id": "b", "payload_raw": "AWcA4Q=="}, "The Things Network v2"),
         ({"cmd": "rx", "EUI": "70B3D57ED0000001", "data": "016700e1"}, "LORIOT"),
         ({"DevEUI_uplink": {"DevEUI": "70B3D57ED0000001"}}, "ThingPark"),
+        ({"DevEUI_location": {"DevEUI": "70B3D57ED0000001"}}, "ThingPark"),
+        ({"dev_eui": "70B3D57ED0000001", "hotspots": [], "payload": "AQ=="}, "Helium Console"),
+        ({"WirelessDeviceId": "x", "PayloadData": "AQ=="}, "AWS IoT Core for LoRaWAN"),
     ],
 )
 def test_other_dialects_are_refused_by_their_name(at_topic: str, body: dict[str, Any], name: str) -> None:
@@ -132,133 +222,78 @@ def test_other_dialects_are_refused_by_their_name(at_topic: str, body: dict[str,
     assert f"This is {name}" in sentence
 
 
+@pytest.mark.parametrize(
+    ("at_topic", "body", "way_out"),
+    [
+        (topic(), b'{"end_device_ids": {"device_id": "x"}}', "/lorawan/things-stack"),
+        (TTS_TOPIC, an_uplink(), "/lorawan/chirpstack"),
+        ("our/own/topic", an_uplink(), "application/<id>/device/<DevEUI>/event/<event>"),
+    ],
+)
+def test_what_is_read_here_but_elsewhere_is_told_where(at_topic: str, body: bytes, way_out: str) -> None:
+    reason, _, sentence = refusal(at_topic, body)
+
+    assert reason == "dialect_foreign"
+    assert way_out in sentence
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\n$57433366-50a6-4dc2-8145-2df1bbc70d9e\x12\x0c\x08\xc9\xb5\xea\xc3\x06\x10\x80",
+        b"\n\x0c\x08\xc9\xb5\xea\xc3\x06\x10\x80\x82\xff\x01",
+    ],
+)
+def test_protocol_buffers_are_named_with_the_way_out(body: bytes) -> None:
+    for event in ("up", "log"):
+        reason, path, sentence = refusal(topic(event), body)
+        assert (reason, path) == ("dialect_foreign", "$")
+        assert "to JSON" in sentence
+
+
+def test_a_gateway_s_own_topic_is_named() -> None:
+    assert "a gateway's own frames" in refusal("eu868/gateway/0016c001f153a14c/event/up", b"\x12\x00")[2]
+
+
+def test_an_event_that_chirpstack_does_not_have_is_refused_over_http() -> None:
+    with pytest.raises(Refused) as caught:
+        read_webhook("chirpstack", "unheard", an_uplink(), LATER)
+    assert (caught.value.reason, caught.value.path) == (Reason.TOPIC_UNMAPPED, "event")
+
+
 @given(st.text(max_size=40), st.binary(max_size=200) | st.recursive(st.none(), st.lists).map(repr).map(str.encode))
 def test_nothing_but_a_refusal_comes_of_noise(at_topic: str, body: bytes) -> None:
-    for said in (at_topic, topic()):
+    for said in (at_topic, topic(), topic("log"), TTS_TOPIC):
         with pytest.raises(Refused):
-            read_message(said, body)
+            read_message(said, body, LATER)
 
 
-ALL_TYPES = bytes.fromhex(
-    "0100ff0201640302154a0403eab6056501f40666320767ff640868630971fe58000f06820a7329ef0b8601630231fe660c8807fd8700bef500086a"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
 )
+MEMBERS = ("devAddr", "rxInfo", "txInfo", "dr", "object", "margin", "batteryLevel", "location", "level", "fCntDown")
 
 
-def test_every_type_of_cayenne_lpp_is_decoded() -> None:
-    assert decode_cayenne_lpp(ALL_TYPES) == [
-        Decoded("digital_in_1", 255, "1"),
-        Decoded("digital_out_2", 100, "1"),
-        Decoded("analog_in_3", 54.5, "1"),
-        Decoded("analog_out_4", -54.5, "1"),
-        Decoded("luminosity_5", 500, "lx"),
-        Decoded("presence_6", 50, "1"),
-        Decoded("temperature_7", -15.6, "Cel"),
-        Decoded("relative_humidity_8", 49.5, "%"),
-        Decoded("accelerometer_9_x", -0.424, "[g]"),
-        Decoded("accelerometer_9_y", 0.015, "[g]"),
-        Decoded("accelerometer_9_z", 1.666, "[g]"),
-        Decoded("barometric_pressure_10", 1073.5, "hPa"),
-        Decoded("gyrometer_11_x", 3.55, "deg/s"),
-        Decoded("gyrometer_11_y", 5.61, "deg/s"),
-        Decoded("gyrometer_11_z", -4.1, "deg/s"),
-        Decoded("gps_12_latitude", 52.3655, "deg"),
-        Decoded("gps_12_longitude", 4.8885, "deg"),
-        Decoded("gps_12_altitude", 21.54, "m"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("payload", "sentence"),
-    [
-        ("01", "byte 0: a channel without a type"),
-        ("016700", "byte 2: 2 bytes expected, 1 are left"),
-        ("01ff00", "byte 1: type 255 is not of Cayenne LPP"),
-        ("0c8807fd8700bef50008", "byte 8: 3 bytes expected, 2 are left"),
-    ],
-)
-def test_bytes_that_cannot_be_decoded_are_named(payload: str, sentence: str) -> None:
-    with pytest.raises(Refused) as refused:
-        decode_cayenne_lpp(bytes.fromhex(payload))
-
-    assert (str(refused.value.reason), refused.value.path) == ("payload_undecodable", "$.data")
-    assert sentence in refused.value.detail
-
-
-@given(st.binary(max_size=300))
-def test_any_bytes_are_decoded_or_refused(payload: bytes) -> None:
+@given(st.sampled_from(sorted(lorawan.chirpstack.EVENTS)), st.dictionaries(st.sampled_from(MEMBERS), JSON))
+def test_whatever_stands_beside_the_needed_fields_ends_as_state_that_can_be_stored(
+    event: str, said: dict[str, Any]
+) -> None:
     try:
-        found = decode_cayenne_lpp(payload)
+        found = read(an_uplink(**said) if event == "up" else an_event(**said), event)
     except Refused:
         return
-    assert len(found) * 2 <= len(payload)
-
-
-def flat(expected: dict[str, Any]) -> dict[str, float]:
-    """Axes by the name of their property: ``gps_12.latitude`` becomes ``gps_12_latitude``."""
-    axes = {name: value for name, value in expected.items() if isinstance(value, dict)}
-    single = {name: value for name, value in expected.items() if name not in axes}
-    return single | {f"{name}_{axis}": value for name, parts in axes.items() for axis, value in parts.items()}
-
-
-def test_the_vectors_of_other_implementations_hold(recorded: Path) -> None:
-    vectors = json.loads((recorded / "lorawan-cayennelpp" / "vectors.json").read_text())
-
-    assert len(vectors) >= 4
-    for vector in vectors:
-        found = {decoded.property: decoded.value for decoded in decode_cayenne_lpp(bytes.fromhex(vector["hex"]))}
-        assert found == pytest.approx(flat(vector["expected"]), abs=1e-5), vector["id"]
-
-
-def test_every_recorded_chirpstack_v4_uplink_is_read_right(recorded: Path) -> None:
-    uplinks = [row for row in rows(recorded, "chirpstack_v4.jsonl") if "data" in row["payload"]]
-
-    assert len(uplinks) == 135
-    for row in uplinks:
-        said, expected = row["payload"], row["expected"]
-        eui = said["deviceInfo"]["devEui"]
-        frame = read_message(topic(eui=eui), json.dumps(said).encode())
-        assert frame is not None
-        assert frame.device == expected["attributes"].get("eui", eui).lower(), row["id"]
-        assert (frame.counter, frame.port) == (said["fCnt"], said["fPort"]), row["id"]
-        assert frame.payload == b64decode(said["data"]), row["id"]
-        assert abs(frame.time - datetime.fromisoformat(said["time"])) < timedelta(milliseconds=1), row["id"]
-
-
-def test_a_recorded_status_in_the_place_of_an_uplink_carries_no_bytes(recorded: Path) -> None:
-    (status,) = [row["payload"] for row in rows(recorded, "chirpstack_v4.jsonl") if "data" not in row["payload"]]
-
-    frame = read_message(topic(eui=status["deviceInfo"]["devEui"]), json.dumps(status).encode())
-
-    assert frame is not None
-    assert frame.payload == b""
+    stored = json.dumps(found.state, allow_nan=False)
+    assert len(stored) < 4_000
+    assert "\\u0000" not in stored
 
 
 @pytest.mark.parametrize(
-    ("file", "name", "count"),
-    [
-        ("chirpstack_v3_legacy.jsonl", "ChirpStack v3", 48),
-        ("tts_v3_community.jsonl", "The Things Stack v3", 135),
-        ("tts_v3_industries.jsonl", "The Things Stack v3", 135),
-        ("other_loriot.jsonl", "LORIOT", 200),
-        ("other_thingpark.jsonl", "ThingPark", 48),
-        ("other_thingpark_enterprise.jsonl", "ThingPark", 48),
-        ("other_http.jsonl", "ChirpStack v3", 26),
-    ],
+    ("at", "reason"),
+    [(NOON + timedelta(minutes=6), "time_in_future"), (datetime(1999, 12, 31, tzinfo=UTC), "time_too_old")],
 )
-def test_every_recorded_message_of_another_dialect_is_refused_by_name(
-    recorded: Path, file: str, name: str, count: int
-) -> None:
-    refusals = [refusal(topic(), json.dumps(row["payload"]).encode()) for row in rows(recorded, file)]
-
-    assert len(refusals) == count
-    assert {reason for reason, _, _ in refusals} == {"dialect_foreign"}
-    assert all(f"This is {name}" in sentence for _, _, sentence in refusals)
-
-
-def test_recorded_events_never_become_readings(recorded: Path) -> None:
-    events = {path.stem: path.read_bytes() for path in (recorded / "lorawan-events" / "chirpstack_v4").glob("*.json")}
-
-    assert set(events) >= {"join", "status", "ack", "up"}
-    for event, body in events.items():
-        frame = read_message(topic(event, "0101010101010101"), body)
-        assert (frame is not None) == (event == "up")
+def test_state_from_the_future_or_before_2000_is_refused(at: datetime, reason: str) -> None:
+    with pytest.raises(Refused) as caught:
+        lorawan.check_time(read(an_event(time=at.isoformat()), "join"), NOON, datetime(2000, 1, 1, tzinfo=UTC))
+    assert (str(caught.value.reason), caught.value.path) == (reason, "$.time")

@@ -6,6 +6,7 @@ from builders_sensor_ingest import (
     NOON,
     NOTHING,
     a_declared_device,
+    a_things_stack_uplink,
     a_weather_station,
     an_mqtt_message,
     an_uplink,
@@ -16,9 +17,12 @@ from builders_sensor_ingest import (
     topic,
     values,
 )
+from sqlalchemy import text
 
 from oker_bus.edge import Sessions
-from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
+from oker_bus.store import run
+from oker_contracts.sensor.lorawan_events_recorded_v1 import LorawanEventsRecordedV1
+from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2
 from oker_testkit.bus import TestBus
 
 
@@ -28,8 +32,8 @@ async def test_an_uplink_over_mqtt_becomes_observations(bus: TestBus, sessions: 
 
     assert await values(sessions, device=EUI, property="temperature_1") == [22.5]
     assert await values(sessions, device=EUI, property="relative_humidity_2") == [50.0]
-    (fact,) = await bus.announced(ObservationsRecordedV1)
-    assert {(o.event_source, o.event_id) for o in fact.observations} == {
+    (fact,) = await bus.announced(ObservationsRecordedV2)
+    assert {pair for series in fact.series for pair in zip(series.event_sources, series.event_ids, strict=True)} == {
         (f"/lorawan/{EUI}", "57433366-50a6-4dc2-8145-2df1bbc70d9e")
     }
     assert await ledger(sessions) == {"stadtwerke": counted(read=2, stored=2)}
@@ -42,11 +46,51 @@ async def test_an_uplink_that_two_messages_carry_counts_once(bus: TestBus, sessi
 
 
 async def test_messages_without_a_reading_settle_too(bus: TestBus, sessions: Sessions) -> None:
-    joined = an_mqtt_message(b"{}", topic("join"))
+    joined = an_mqtt_message(an_uplink(deduplicationId="j-1"), topic("join"))
     await say(bus, a_weather_station(), joined, an_mqtt_message(an_uplink(b"")))
 
     assert await outcomes(bus) == ["settled", "settled", "settled"]
     assert await ledger(sessions) == {"stadtwerke": NOTHING}
+
+
+async def test_an_uplink_of_the_things_stack_becomes_observations(bus: TestBus, sessions: Sessions) -> None:
+    at_topic = f"v3/weather@ttn/devices/eui-{EUI}/up"
+    await say(bus, a_weather_station(), an_mqtt_message(a_things_stack_uplink(), at_topic))
+
+    assert await values(sessions, device=EUI, property="temperature_1") == [22.5]
+
+
+async def test_what_a_network_server_says_is_kept_and_announced_once(bus: TestBus, sessions: Sessions) -> None:
+    join = an_mqtt_message(an_uplink(deduplicationId="j-1"), topic("join"))
+    undeclared = an_mqtt_message(an_uplink(deviceInfo={"devEui": "0" * 16}), topic(eui="0" * 16))
+    for claim in (a_weather_station(), an_mqtt_message(), an_mqtt_message(), join, undeclared):
+        await bus.publish(claim, partner="stadtwerke")
+    await bus.settled()
+
+    facts = await bus.announced(LorawanEventsRecordedV1)
+    announced = sorted((event.hardware, event.kind) for fact in facts for event in fact.events)
+    assert announced == [("0" * 16, "up"), (EUI, "join"), (EUI, "up")]
+    assert await kept(sessions) == announced
+
+
+@pytest.mark.parametrize("year", [1999, 2126])
+@pytest.mark.parametrize("event", ["up", "join"])
+async def test_what_cannot_age_is_not_kept_as_the_state_of_a_device(
+    bus: TestBus, sessions: Sessions, year: int, event: str
+) -> None:
+    await say(
+        bus, a_weather_station(), an_mqtt_message(an_uplink(time=NOON.replace(year=year).isoformat()), topic(event))
+    )
+
+    assert await kept(sessions) == []
+    assert {path for _, path in await bus.quarantined()} == {"$.time"}
+
+
+async def kept(sessions: Sessions) -> list[tuple[str, str]]:
+    """Hardware and kind of all that network servers said."""
+    async with sessions() as session:
+        rows = await run(session, text("SELECT hardware, kind FROM lorawan_event ORDER BY hardware, kind"))
+        return [(row.hardware, row.kind) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +100,7 @@ async def test_messages_without_a_reading_settle_too(bus: TestBus, sessions: Ses
         (an_uplink(b"\x01\xff"), "payload_undecodable", "$.data", 0),
         (an_uplink(time=NOON.replace(year=1999).isoformat()), "time_too_old", "$.time", 2),
         (an_uplink(time=NOON.replace(year=2126).isoformat()), "time_in_future", "$.time", 2),
-        (an_uplink(b"\x01\x67\x00\xe1\x01\x67\x00\xe2"), "field_value_invalid", "$.data", 2),
+        (an_uplink(b"\x01\x67\x00\xe1\x01\x67\x00\xe2"), "payload_undecodable", "$.data", 0),
     ],
 )
 async def test_an_uplink_that_cannot_be_accepted_is_quarantined_with_its_path(

@@ -80,7 +80,7 @@ def _platform(partners: Partners, hashed: Mapping[str, str]) -> dict[str, Any]:
                 "to": f"mqtt.{slug}.ACK.{MQTT_STREAM}.{MQTT_DURABLE}.>",
             },
         ]
-    platform_users = [_user(name, hashed, _service_may(name)) | NOT_MQTT for name in services()]
+    platform_users = [_user(name, hashed, _service_may(name, partners)) | NOT_MQTT for name in services()]
     platform_users += [_user("topology", hashed, _topology_may()) | NOT_MQTT]
     platform_users += [_user("operator", hashed, _operator_may()) | NOT_MQTT]
     return {"jetstream": "enabled", "users": platform_users, "exports": exports, "imports": imports}
@@ -137,7 +137,7 @@ def _as_seen_by_company(subject: str) -> str:
     return subject.replace("$JS.API.", "$OKER.API.", 1)
 
 
-def _service_may(service: str) -> dict[str, Any]:
+def _service_may(service: str, partners: Partners) -> dict[str, Any]:
     """A service speaks its own facts, hears its own durables, and holds no right on topology."""
     domains = {entry.name.split(".")[0] for entry in catalog().events.values() if entry.owner == service}
     publish = [*(f"{domain}.>" for domain in sorted(domains)), f"quarantine.{service}.>"]
@@ -153,10 +153,23 @@ def _service_may(service: str) -> dict[str, Any]:
             f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}",
             f"$JS.ACK.{stream}.{consumer}.>",
         ]
+    if "*" in {stream for stream, _ in heard}:  # who asks for the outcome of an event that waits is answered from there
+        publish += [f"$JS.API.DIRECT.GET.IN_{slug}" for slug in partners.partners]
+    publish += [f"$JS.API.STREAM.INFO.{stream}" for stream in sorted(_streams_seen(service, partners))]
     if service == "sensor-ingest":
+        trims = ("STREAM.PURGE", "CONSUMER.LIST")
+        publish += [f"$JS.API.{right}.IN_{slug}" for slug in partners.partners for right in trims]
+        publish += [f"mqtt.*.API.STREAM.INFO.{MQTT_STREAM}"]
         publish += ["ingest.>", f"mqtt.*.API.CONSUMER.INFO.{MQTT_STREAM}.{MQTT_DURABLE}"]
         publish += [f"mqtt.*.API.CONSUMER.MSG.NEXT.{MQTT_STREAM}.{MQTT_DURABLE}", "mqtt.*.ACK.>"]
     return {"publish": publish, "subscribe": [f"_INBOX_{service}.>"]}
+
+
+def _streams_seen(service: str, partners: Partners) -> set[str]:
+    """Whose size a service may ask for: the streams it speaks on, and companies' if it hears them."""
+    own = {entry.stream for entry in catalog().events.values() if entry.owner == service and entry.kind == "fact"}
+    hears = any(c.startswith(f"{service}-") for entry in catalog().claims() for c in entry.consumers)
+    return own | {"QUARANTINE"} | ({f"IN_{slug}" for slug in partners.partners} if hears else set())
 
 
 def _topology_may() -> dict[str, Any]:

@@ -1,44 +1,98 @@
 """Settling by the batch, for the fast lane: the same rows as one by one, in a few statements."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from oker_bus import store
-from oker_bus.edge import Delivery
-from oker_bus.store import Counts, Outcome, Quarantined
-from oker_bus.transaction import Transaction
+from oker_bus import days, store
+from oker_bus.edge import Delivery, read
+from oker_bus.router import Heard
+from oker_bus.store import Counts, Outcome, Quarantined, Said
+from oker_bus.transaction import Cause, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How one message of a batch ended."""
+class Ended(NamedTuple):
+    """How one message of a batch ended.
+
+    ``said`` is the identity of what was said where it is known better than from the envelope, as that of the reading
+    in an MQTT message. ``parts`` are the outcomes of the message's readings in order, a refused one being
+    ``quarantined``; only mending asks for them.
+    """
 
     delivery: Delivery
     outcome: Outcome
-    counts: Counts = field(default_factory=Counts)
-    refusals: list[Quarantined] = field(default_factory=list)
+    counts: Counts = Counts()
+    refusals: Sequence[Quarantined] = ()
+    said: Said | None = None
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a service takes a message of one of its durables, for those who ask later.
+
+    ``again`` takes it once more in a transaction that is given: it saves and announces, but settles and quarantines
+    nothing, and returns how the message ends. It announces with ``tx.cause`` behind it, since what the message caused
+    at first was announced under other ids. ``said`` tells the identity of what was said.
+
+    Raises:
+        Refused: nothing of the message can be accepted.
+    """
+
+    again: "Callable[[Delivery, Transaction], Awaitable[Ended]]"
+    said: Callable[[Delivery], Said | None] = Delivery.said
+
+
+def way_of(handlers: dict[str, Heard]) -> Way:
+    """The way of a message whose handler takes it whole."""
+
+    async def again(delivery: Delivery, tx: Transaction) -> Ended:
+        event, handle = read(delivery, handlers)
+        tx.cause = Cause.of(event)  # the handler's first attempt was rolled back, so its ids are free
+        if not await store.take(tx.session, delivery.consumer, event.key):
+            return Ended(delivery, "duplicate")
+        await handle(event, tx)
+        return Ended(delivery, "settled")
+
+    return Way(again)
+
+
+_SETTLE = f"""
+WITH said AS (SELECT s.*, 1 AS weight FROM {days.unnest(3)}), kept AS (
+  INSERT INTO settlement (consumer, stream, sequence, stored_at, partner, event_source, event_id, outcome,
+    read, stored, duplicate, corrected, quarantined, settled_at)
+  SELECT $1, stream, sequence, stored_at, partner, source, id, outcome,
+    read, stored, duplicate, corrected, quarantined, $2 FROM said
+) {days.ADD_UP}
+"""  # noqa: S608
 
 
 async def already_settled(tx: Transaction, deliveries: Sequence[Delivery]) -> dict[tuple[str, int], Outcome]:
     """The outcomes of those messages of a batch that have ended before: redelivered, they change nothing.
 
-    LATERAL, since a join planned while the table is young reads the whole table for every batch.
+    Mostly none has, and all stand side by side in their stream: so a span of sequences is looked at.
     """
     raw = await tx.raw()
-    rows = await raw.fetch(
-        "SELECT d.stream, d.sequence, s.outcome FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) "
-        "AS d(stream, sequence, stored_at) "
-        "CROSS JOIN LATERAL (SELECT outcome FROM settlement "
-        "WHERE consumer = $1 AND stream = d.stream AND sequence = d.sequence AND stored_at = d.stored_at "
-        "LIMIT 1) AS s",
-        deliveries[0].consumer,
-        [d.stream for d in deliveries],
-        [d.sequence for d in deliveries],
-        [d.stored_at for d in deliveries],
-    )
-    return {(row["stream"], row["sequence"]): row["outcome"] for row in rows}
+    of: dict[str, dict[int, Delivery]] = {}
+    for delivery in deliveries:
+        of.setdefault(delivery.stream, {})[delivery.sequence] = delivery
+    found: dict[tuple[str, int], Outcome] = {}
+    for stream, wanted in of.items():
+        for row in await raw.fetch(*_settled_query(deliveries[0].consumer, stream, list(wanted))):
+            asked = wanted.get(row["sequence"])
+            if asked and asked.stored_at == row["stored_at"]:
+                found[stream, row["sequence"]] = row["outcome"]
+    return found
+
+
+def _settled_query(consumer: str, stream: str, sequences: list[int]) -> tuple[Any, ...]:
+    """By span; sequences that are far apart are asked for one by one."""
+    first, last = min(sequences), max(sequences)
+    head = "SELECT sequence, stored_at, outcome FROM settlement WHERE consumer = $1 AND stream = $2"
+    if last - first > 4 * len(sequences) + 100:
+        return f"{head} AND sequence = ANY($3::bigint[])", consumer, stream, sequences
+    return f"{head} AND sequence BETWEEN $3 AND $4", consumer, stream, first, last
 
 
 async def already_taken(tx: Transaction, consumer: str, keys: Collection[UUID]) -> set[UUID]:
@@ -59,31 +113,28 @@ async def save_taken(tx: Transaction, consumer: str, keys: Collection[UUID]) -> 
 
 
 async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:
-    """Write the settlements of a batch and its quarantine; a sequence settled meanwhile fails the transaction."""
+    """Write the settlements of a batch, count them, and write its quarantine.
+
+    A sequence settled meanwhile fails the transaction.
+    """
     if not ends:
         return
     raw = await tx.raw()
     columns = list(zip(*(_row(end) for end in ends), strict=True))
-    await raw.execute(
-        "INSERT INTO settlement (consumer, stream, sequence, stored_at, partner, outcome, read, stored, duplicate,"
-        " corrected, quarantined, settled_at) SELECT $1, s.*, $12 FROM unnest($2::text[], $3::bigint[],"
-        " $4::timestamptz[], $5::text[], $6::text[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[]) AS s",
-        ends[0].delivery.consumer,
-        *columns,
-        tx.now,
-    )
-    refusals = [refusal for end in ends for refusal in _body_once(end.refusals)]
+    await raw.execute(_SETTLE, ends[0].delivery.consumer, tx.now, *columns)
+    refusals = [refusal for end in ends for refusal in body_once(end.refusals)]
     await store.quarantine(tx.session, refusals)
     for refusal in refusals:
         tx.quarantine(refusal)
 
 
-def _body_once(refusals: list[Quarantined]) -> list[Quarantined]:
+def body_once(refusals: Sequence[Quarantined]) -> list[Quarantined]:
     """The bytes of a message stand beside its first refusal only; it may have hundreds."""
     return [refusal if at == 0 else replace(refusal, body=b"") for at, refusal in enumerate(refusals)]
 
 
 def _row(end: Ended) -> tuple[Any, ...]:
     d, c = end.delivery, end.counts
+    source, id = end.said or d.said() or (None, None)
     readings = (c.read, c.stored, c.duplicate, c.corrected, c.quarantined)
-    return (d.stream, d.sequence, d.stored_at, d.partner, end.outcome, *readings)
+    return (d.stream, d.sequence, d.stored_at, d.partner, source, id, end.outcome, *readings)

@@ -8,25 +8,27 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from oker_bus import store
-from oker_bus.connection import connect
+from oker_bus import metrics, store
+from oker_bus.batch import Way, way_of
+from oker_bus.connection import Connection, connect
 from oker_bus.edge import Delivery, Edge, Sessions
 from oker_bus.lane import Lane
 from oker_bus.lane import run as run_lane
 from oker_bus.partners import PartnersFile
 from oker_bus.relay import KEEPALIVE, relay
+from oker_bus.room import Room
 from oker_bus.router import Heard, Router, stream_of
 from oker_bus.settings import ClaimsSettings, ServiceSettings
 from oker_bus.store import Outcome
 from oker_bus.subscriptions import new_broker, subscribe
 from oker_bus.transaction import Cause, Clock, Transaction, wall
 from oker_bus.watch import Watch
+from oker_contracts import catalog
 
 log = structlog.get_logger()
 OLDEST_ANNOUNCEMENT = """
@@ -40,12 +42,17 @@ class Bus:
     """Opened once a process, see :func:`open_bus`."""
 
     service: str
-    nats: Client
+    nats: Connection
     jetstream: JetStreamContext
     sessions: Sessions
     edge: Edge
     watch: Watch
+    room: Room
     tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    ways: dict[str, Way] = field(default_factory=dict)
+    """How the messages of each durable are taken; a service with a lane of its own adds its way."""
+    partners: PartnersFile | None = None
+    """The companies, for a service that hears them."""
 
     def transaction(self, cause: Cause | None = None) -> AbstractAsyncContextManager[Transaction]:
         """A transaction outside of a handler: an HTTP write, or work that a background task found.
@@ -57,7 +64,7 @@ class Bus:
 
     async def failing(self) -> dict[str, str]:
         """What keeps this service from being ready: name of the check and a sentence."""
-        failing = self.watch.failing()
+        failing = self.watch.failing() | self.room.failing()
         if not self.nats.is_connected:
             failing["nats"] = "not connected to the broker; reconnecting"
         for name, task in self.tasks.items():
@@ -90,6 +97,8 @@ async def open_bus(settings: ServiceSettings, router: Router, clock: Clock = wal
         connection = await connect(options)
         stack.push_async_callback(_close, connection)
         bus = _assemble(engine, connection, router, clock)
+        bus.partners = claims_from(settings) if isinstance(settings, ClaimsSettings) else None
+        bus.ways |= {consumer: way_of(handlers) for consumer, handlers in router.handlers.items()}
         await _start(
             stack,
             bus,
@@ -107,6 +116,8 @@ async def open_bus(settings: ServiceSettings, router: Router, clock: Clock = wal
             lane = claims_lane(bus.edge, consumer, handlers)
             await _start(stack, bus, consumer, run_lane(lane, connection, claims_from(settings), bus.watch))
         await _start(stack, bus, "watch", bus.watch.run())
+        await _start(stack, bus, "room", bus.room.run())
+        metrics.observe(bus.room, bus.watch)
         yield bus
 
 
@@ -151,11 +162,13 @@ def connection_options(settings: ServiceSettings, service: str) -> dict[str, Any
     }
 
 
-def _assemble(engine: AsyncEngine, connection: Client, router: Router, clock: Clock) -> Bus:
+def _assemble(engine: AsyncEngine, connection: Connection, router: Router, clock: Clock) -> Bus:
     sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
     jetstream = connection.jetstream(timeout=5)
     edge = Edge(router.service, sessions, clock)
-    return Bus(router.service, connection, jetstream, sessions, edge, Watch(jetstream))
+    owned = [entry for entry in catalog().events.values() if entry.owner == router.service]
+    room = Room(jetstream, frozenset(entry.stream for entry in owned if entry.kind == "fact"))
+    return Bus(router.service, connection, jetstream, sessions, edge, Watch(jetstream), room)
 
 
 async def _start(stack: AsyncExitStack, bus: Bus, name: str, work: Any) -> None:
@@ -170,7 +183,7 @@ async def end(task: "asyncio.Task[Any]") -> None:
         await asyncio.wait([task], timeout=1.0)
 
 
-async def _close(connection: Client) -> None:
+async def _close(connection: Connection) -> None:
     with suppress(Exception):
         await asyncio.wait_for(connection.drain(), 5)
     if not connection.is_closed:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -18,9 +19,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from oker_bus import store
+from oker_bus import days, metrics, store
+from oker_bus.connection import read_headers
 from oker_bus.router import Heard, RetryLater
-from oker_bus.store import Counts, Outcome, Quarantined, Settled
+from oker_bus.store import MAX_SAID, Counts, Outcome, Quarantined, Said, Settled
 from oker_bus.transaction import MAX_BODY, Cause, Clock, Transaction
 from oker_contracts import Contract, Envelope, Event, Reason, Refused, read_envelope, reader
 
@@ -56,8 +58,7 @@ def pause_before(delivery: int) -> float:
     return float(min(0.2 * 2 ** max(delivery - 1, 0), 60.0))
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message as it was delivered: where it lies, who spoke, and its bytes."""
 
     consumer: str
@@ -69,24 +70,29 @@ class Delivery:
     body: bytes
     stored_at: datetime
     deliveries: int
+    reply: str = ""
+    """Where it is acknowledged."""
 
     @classmethod
     def of(cls, msg: Msg, consumer: str) -> "Delivery":
+        """A message as nats-py read it."""
+        return cls._at(consumer, msg.subject, msg.reply, msg.data, dict(msg.headers or {}))
+
+    @classmethod
+    def read(cls, consumer: str, subject: bytes, reply: bytes, body: bytes, headers: bytes) -> "Delivery":
+        """A message from its bytes, see :meth:`oker_bus.connection.Connection.tap`."""
+        spoken = subject.decode("utf-8", "backslashreplace")
+        return cls._at(consumer, spoken, reply.decode(), bytes(body), read_headers(headers))
+
+    @classmethod
+    def _at(cls, consumer: str, subject: str, reply: str, body: bytes, headers: dict[str, str]) -> "Delivery":
         """Read the position of a message; the partner of a claim is in the subject, mapped there by the server."""
-        said = msg.reply.split(".")
+        said = reply.split(".")
         at = 2 if len(said) == ACK_FIELDS else 4
-        partner = msg.subject.split(".", 2)[1] if msg.subject.startswith("ingest.") else None
-        return cls(
-            consumer=consumer,
-            stream=said[at],
-            sequence=int(said[at + 3]),
-            partner=partner,
-            subject=msg.subject,
-            headers=dict(msg.headers or {}),
-            body=msg.data,
-            stored_at=datetime.fromtimestamp(int(said[at + 5]) / 1e9, UTC),
-            deliveries=int(said[at + 2]),
-        )
+        partner = subject.split(".", 2)[1] if subject.startswith("ingest.") else None
+        stored_at = datetime.fromtimestamp(int(said[at + 5]) / 1e9, UTC)
+        place = (consumer, said[at], int(said[at + 3]))
+        return cls(*place, partner, subject, headers, body, stored_at, int(said[at + 2]), reply)
 
     @property
     def position(self) -> tuple[str, int]:
@@ -102,19 +108,27 @@ class Delivery:
         if len(self.body) > MAX_BODY:
             raise Refused(Reason.BODY_TOO_LARGE, "$", f"One event has {MAX_BODY} bytes at most.")
         envelope = read_envelope(self.headers, self.body)
-        entry = reader().entry(envelope.type)
-        spoken = self.subject.split(".", 2)[2] if self.partner else self.subject
-        if self.partner and (entry.kind != "claim" or not spoken.startswith(entry.place)):
-            raise Refused(Reason.TYPE_NOT_CLAIMABLE, "ce-type")
-        said = entry.place + entry.name if self.partner else entry.name
-        if spoken != said and not spoken.startswith(f"{said}."):
-            raise Refused(Reason.TYPE_MISMATCH, "ce-type", f"Published on {spoken[:120]}.")
+        _check_place(envelope.type, self.partner, self.subject)
         return envelope
 
-    def settled(self, outcome: Outcome, at: datetime, counts: Counts | None = None) -> Settled:
-        """The end of this message."""
+    def said(self) -> Said | None:
+        """The identity of the event, as far as it can be read; ``None`` if not even that."""
+        try:
+            envelope = read_envelope(self.headers, self.body)
+        except Refused:
+            said = {name.lower(): value for name, value in self.headers.items()}
+            source, id = _storable(said.get("ce-source", "")), _storable(said.get("ce-id", ""))
+            return (source[:MAX_SAID], id[:MAX_SAID]) if source or id else None
+        return envelope.source, envelope.id
+
+    def settled(self, outcome: Outcome, at: datetime, said: Said | None = None) -> Settled:
+        """The end of this message.
+
+        Args:
+            said: the identity of its event, where it was read already.
+        """
         where = (self.consumer, self.stream, self.sequence, self.stored_at)
-        return Settled(*where, self.partner, outcome, at, counts or Counts())
+        return Settled(*where, self.partner, outcome, at, Counts(), said or self.said())
 
     def quarantined(self, refused: Refused, at: datetime, part: int = 0) -> Quarantined:
         """This message, or a part of it, as refused."""
@@ -135,7 +149,20 @@ class Delivery:
             quarantined_at=at,
             event_source=_storable(headers.get("ce-source", "")) or None,
             event_id=_storable(headers.get("ce-id", "")) or None,
+            subject=_storable(self.subject),
         )
+
+
+@lru_cache(maxsize=10_000)
+def _check_place(type: str, partner: str | None, subject: str) -> None:
+    """Hold the type of an event against the subject it was published on."""
+    entry = reader().entry(type)
+    spoken = subject.split(".", 2)[2] if partner else subject
+    if partner and (entry.kind != "claim" or not spoken.startswith(entry.place)):
+        raise Refused(Reason.TYPE_NOT_CLAIMABLE, "ce-type")
+    said = entry.place + entry.name if partner else entry.name
+    if spoken != said and not spoken.startswith(f"{said}."):
+        raise Refused(Reason.TYPE_MISMATCH, "ce-type", f"Published on {spoken[:120]}.")
 
 
 def _storable(value: str) -> str:
@@ -162,7 +189,9 @@ class Edge:
     async def receive(self, msg: Msg, consumer: str, handlers: dict[str, Heard]) -> None:
         """Take one message to its end, then tell the broker."""
         delivery = Delivery.of(msg, consumer)
-        await acknowledge(msg, await self.settle(delivery, handlers))
+        outcome = await self.settle(delivery, handlers)
+        metrics.count_messages(consumer, delivery.partner, outcome)
+        await acknowledge(msg, outcome)
 
     async def settle(self, delivery: Delivery, handlers: dict[str, Heard]) -> Outcome | None:
         """Take one message to its end; ``None`` if it is to be delivered again."""
@@ -183,7 +212,7 @@ class Edge:
     async def _settle(self, delivery: Delivery, handlers: dict[str, Heard]) -> Outcome:
         """One transaction: claim the sequence, take the event, handle it; or quarantine it."""
         try:
-            event, handle = _read(delivery, handlers)
+            event, handle = read(delivery, handlers)
         except Refused as refused:
             return await self.bury(delivery, refused)
         try:
@@ -197,9 +226,11 @@ class Edge:
         cause = Cause(delivery.stream, str(delivery.sequence), delivery.partner)
         async with self.transaction(cause) as tx:
             refusal = delivery.quarantined(refused, tx.now)
-            if await store.settle(tx.session, delivery.settled("quarantined", tx.now)):
+            settled = delivery.settled("quarantined", tx.now)
+            if await store.settle(tx.session, settled):
                 await store.quarantine(tx.session, [refusal])
                 tx.quarantine(refusal)
+                await days.add(tx, [settled])
         log.warning(
             "message.quarantined",
             consumer=delivery.consumer,
@@ -220,21 +251,25 @@ class Edge:
             return None
 
 
+def verdict(outcome: Outcome | None, deliveries: int) -> bytes:
+    """What the broker is told after the commit; ``None`` asks for the message again, after a pause (NATS, ADR-13)."""
+    if outcome is None:
+        return b'-NAK {"delay": %d}' % int(pause_before(deliveries) * 1e9)
+    return b"+TERM" if outcome == "quarantined" else b"+ACK"
+
+
 async def acknowledge(msg: Msg, outcome: Outcome | None) -> None:
-    """Tell the broker, after the commit; ``None`` asks for the message again, after a pause.
-
-    What cannot be told now, the broker being away, is delivered again and found settled.
-    """
+    """Tell the broker; what cannot be told now, the broker being away, is delivered again and found settled."""
     with suppress(NatsError):
-        if outcome is None:
-            await msg.nak(delay=pause_before(msg.metadata.num_delivered))
-        elif outcome == "quarantined":
-            await msg.term()
-        else:
-            await msg.ack()
+        await msg.respond(verdict(outcome, msg.metadata.num_delivered))
 
 
-def _read(delivery: Delivery, handlers: dict[str, Heard]) -> tuple[Event[Contract], Heard]:
+def read(delivery: Delivery, handlers: dict[str, Heard]) -> tuple[Event[Contract], Heard]:
+    """The event of a message, and the handler that hears it.
+
+    Raises:
+        Refused: it cannot be read, or this durable does not hear it.
+    """
     event = reader().event(delivery.envelope(), delivery.stored_at, delivery.partner)
     if event.type not in handlers:
         raise Refused(Reason.TYPE_UNKNOWN, "ce-type", f"{delivery.consumer} does not hear {event.type}.")
@@ -242,14 +277,16 @@ def _read(delivery: Delivery, handlers: dict[str, Heard]) -> tuple[Event[Contrac
 
 
 async def _handle_once(delivery: Delivery, event: Event[Any], handle: Heard, tx: Transaction) -> Outcome:
-    settled = delivery.settled("settled", tx.now)
+    settled = delivery.settled("settled", tx.now, (event.source, event.id))
     if not await store.settle(tx.session, settled):
         return "duplicate"
     if not await store.take(tx.session, delivery.consumer, event.key):
-        await store.change_outcome(tx.session, replace(settled, outcome="duplicate"))
-        return "duplicate"
-    await handle(event, tx)
-    return "settled"
+        settled = replace(settled, outcome="duplicate")
+        await store.change_outcome(tx.session, settled)
+    else:
+        await handle(event, tx)
+    await days.add(tx, [settled])
+    return settled.outcome
 
 
 def span_links(deliveries: list[Delivery], most: int = 64) -> list[Link]:

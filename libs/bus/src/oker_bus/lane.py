@@ -1,23 +1,25 @@
 """The lane of claims: one durable a company, multiplexed into one queue, emptied by the batch.
 
-Pulls by credit with public nats-py calls only: one subscription, and MSG.NEXT requests (JetStream wire API). While
-batch k is written, batch k+1 is prepared; acknowledged is after the commit. FastStream's own batch subscriber loses
+Pulls by credit: one subscription, and MSG.NEXT requests (JetStream wire API). While batch k is with the database, batch
+k+1 is prepared and decided; acknowledged is after the commit. FastStream's own batch subscriber loses
 what it has collected when a fetch times out, and a sourcing stream loses messages (docs/adr/0006).
 """
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from oker_bus.edge import Delivery, acknowledge, is_outage
+from oker_bus import metrics
+from oker_bus.connection import Connection, read_headers
+from oker_bus.edge import Delivery, is_outage, verdict
 from oker_bus.partners import PartnersFile
 from oker_bus.store import Outcome
 from oker_bus.watch import Watch
@@ -45,32 +47,44 @@ class Lane(Generic[P]):
     prepare: Callable[[list[Delivery]], list[P]]
     write: Callable[[list[P]], Awaitable[list[Outcome | None]]]
     give_up: Callable[[Delivery], Awaitable[Outcome | None]]
+    alone: Callable[[list[P]], bool] = lambda prepared: True
+    """Whether a batch must not be written while another is: it changes what the other is held against."""
     batch: int = 500
+    writers: int = 2
+    """Batches that may be written at a time: one is with the database while another is decided."""
     linger_seconds: float = 0.01
 
 
-async def run(lane: Lane[P], nats: Client, partners: PartnersFile, watch: Watch) -> None:
+async def run(lane: Lane[P], nats: Connection, partners: PartnersFile, watch: Watch) -> None:
     """Empty the durables of all companies, also of those that join later, for ever."""
     pulls = _Pulls(lane.consumer, lane.batch, nats)
-    subscription = await nats.subscribe(f"{pulls.inbox}.*", cb=pulls.take, pending_msgs_limit=-1)
+    subscription = await nats.tap(f"{pulls.inbox}.*", pulls.take)
     asking = asyncio.create_task(pulls.ask_for_ever(partners, watch))
-    writing: asyncio.Task[None] | None = None
+    writing: deque[asyncio.Task[None]] = deque()
     try:
         while not asking.done():
-            messages = await _collect(lane, pulls.queue)
-            if not messages:
+            deliveries = await _collect(lane, pulls)
+            if not deliveries:
                 continue
-            prepared = await _prepared(lane, messages)
-            if writing is not None:
-                await writing
-            writing = asyncio.create_task(_finish(lane, prepared, messages))
+            prepared = await _prepared(lane, deliveries)
+            alone = isinstance(prepared, Exception) or lane.alone(prepared)
+            await _until(writing, 0 if alone else lane.writers - 1)
+            writing.append(asyncio.create_task(_finish(lane, nats, prepared, deliveries)))
+            await _until(writing, 0 if alone else lane.writers)
             await pulls.ask_again()
         await asking
     finally:
         asking.cancel()  # nats-py may swallow it once; the task ends with its next request
-        if writing is not None:
-            await asyncio.wait([writing], timeout=5)
+        if writing:
+            await asyncio.wait(writing, timeout=5)
         await subscription.unsubscribe()
+
+
+async def _until(writing: deque[asyncio.Task[None]], left: int) -> None:
+    """Wait for the oldest batches, until no more than ``left`` are being written."""
+    while len(writing) > left:
+        await writing.popleft()
+    await asyncio.sleep(0)  # the newest gets to the database before the next batch is prepared
 
 
 @dataclass(slots=True)
@@ -79,9 +93,10 @@ class _Pulls:
 
     consumer: str
     batch: int
-    nats: Client
+    nats: Connection
     inbox: str = ""
-    queue: "asyncio.Queue[Msg]" = field(default_factory=asyncio.Queue)
+    waiting: deque[Delivery] = field(default_factory=deque)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     open: dict[str, int] = field(default_factory=dict)
     deadline: dict[str, float] = field(default_factory=dict)
 
@@ -103,7 +118,7 @@ class _Pulls:
         for stream, asked in list(self.open.items()):
             if now > self.deadline.get(stream, 0.0):
                 asked = self.open[stream] = 0
-            if asked <= self.batch // 2 and self.queue.qsize() <= 2 * self.batch:
+            if asked <= self.batch // 2 and len(self.waiting) <= 2 * self.batch:
                 await self._ask(stream, now)
 
     async def _ask(self, stream: str, now: float) -> None:
@@ -115,66 +130,66 @@ class _Pulls:
         with suppress(NatsError):  # not sent is asked again after the deadline
             await self.nats.publish(subject, request, reply=f"{self.inbox}.{stream}")
 
-    async def take(self, msg: Msg) -> None:
-        """A message goes into the queue; a status (the request ended) gives its credit back."""
-        if msg.reply:
-            stream = msg.reply.split(".", 3)[2]
-            self.open[stream] = max(self.open.get(stream, 0) - 1, 0)
-            self.queue.put_nowait(msg)
+    def take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        """A message waits for its batch; a status (the request ended) gives its credit back."""
+        if reply:
+            delivery = Delivery.read(self.consumer, subject, reply, data, headers)
+            self.open[delivery.stream] = max(self.open.get(delivery.stream, 0) - 1, 0)
+            self.waiting.append(delivery)
+            self.arrived.set()
             return
-        stream = msg.subject.rsplit(".", 1)[1]
-        left = int((msg.headers or {}).get("Nats-Pending-Messages", self.batch))
+        stream = subject.rsplit(b".", 1)[1].decode()
+        left = int(read_headers(headers).get("Nats-Pending-Messages", self.batch))
         self.open[stream] = max(self.open.get(stream, 0) - left, 0)
 
 
-async def _collect(lane: Lane[Any], queue: "asyncio.Queue[Msg]") -> list[Msg]:
+async def _collect(lane: Lane[Any], pulls: _Pulls) -> list[Delivery]:
     """Up to a batch: waits for the first, then lingers for more, 10 ms at most."""
-    try:
-        messages = [await asyncio.wait_for(queue.get(), 1.0)]
-    except TimeoutError:
-        return []
+    waiting = pulls.waiting
+    if not waiting:
+        pulls.arrived.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(pulls.arrived.wait(), 1.0)
     loop = asyncio.get_running_loop()
     until = loop.time() + lane.linger_seconds
-    while len(messages) < lane.batch:
-        if not queue.empty():
-            messages.append(queue.get_nowait())
-        elif loop.time() < until:
-            await asyncio.sleep(0.001)
-        else:
-            break
-    return messages
+    while 0 < len(waiting) < lane.batch and loop.time() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    return [waiting.popleft() for _ in range(min(lane.batch, len(waiting)))]
 
 
-async def _prepared(lane: Lane[P], messages: list[Msg]) -> list[P] | Exception:
+async def _prepared(lane: Lane[P], deliveries: list[Delivery]) -> list[P] | Exception:
     """What ``write`` needs; or why there is none, for then each message is tried alone.
 
     Slice by slice, so that the batch that is being written gets on whenever the database has answered.
     """
     prepared: list[P] = []
     try:
-        for start in range(0, len(messages), SLICE):
-            prepared += lane.prepare([Delivery.of(msg, lane.consumer) for msg in messages[start : start + SLICE]])
+        for start in range(0, len(deliveries), SLICE):
+            prepared += lane.prepare(deliveries[start : start + SLICE])
             await asyncio.sleep(0)
     except Exception as error:
         return error
     return prepared
 
 
-async def _finish(lane: Lane[P], prepared: list[P] | Exception, messages: list[Msg]) -> None:
+async def _finish(lane: Lane[P], nats: Connection, prepared: list[P] | Exception, deliveries: list[Delivery]) -> None:
+    began = perf_counter()
     try:
         if isinstance(prepared, Exception):
             raise prepared
         outcomes = await lane.write(prepared)
     except Exception as error:
-        log.warning("lane.batch_failed", consumer=lane.consumer, messages=len(messages), error=type(error).__name__)
-        outcomes = [await _alone(lane, msg) for msg in messages]
-    for msg, outcome in zip(messages, outcomes, strict=True):
-        await acknowledge(msg, outcome)
+        log.warning("lane.batch_failed", consumer=lane.consumer, messages=len(deliveries), error=type(error).__name__)
+        outcomes = [await _alone(lane, delivery) for delivery in deliveries]
+    ended = [(delivery.partner, outcome) for delivery, outcome in zip(deliveries, outcomes, strict=True)]
+    metrics.count_batch(lane.consumer, ended, perf_counter() - began)
+    verdicts = ((d.reply, verdict(outcome, d.deliveries)) for d, outcome in zip(deliveries, outcomes, strict=True))
+    with suppress(NatsError):  # what cannot be told now is delivered again and found settled
+        await nats.send(verdicts)
 
 
-async def _alone(lane: Lane[Any], msg: Msg) -> Outcome | None:
+async def _alone(lane: Lane[Any], delivery: Delivery) -> Outcome | None:
     """A batch failed: each message gets its own transaction, so that one bad message harms no neighbour."""
-    delivery = Delivery.of(msg, lane.consumer)
     try:
         outcomes = await lane.write(lane.prepare([delivery]))
         return outcomes[0]

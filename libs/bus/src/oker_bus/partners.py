@@ -29,12 +29,24 @@ class Dataset(BaseModel):
     granted_to: list[Slug] = []
 
 
+class Intake(BaseModel):
+    """The size of a company's intake stream; see docs/operate.md for the arithmetic."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_bytes: Annotated[int, Field(ge=10_000_000)] = 5_000_000_000
+    """Full, it refuses; what is settled is removed before that."""
+    max_age_days: Annotated[int, Field(ge=1)] = 90
+    """How long settled messages stay, as long as there is room; what is not settled stays whatever its age."""
+
+
 class Partner(BaseModel):
     """One company."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Title
+    intake: Intake = Intake()
     datasets: dict[Slug, Dataset] = {}
 
 

@@ -60,3 +60,14 @@ def stream_of(consumer: str) -> str:
     if len(streams) != 1:
         raise ValueError(f"{consumer!r} must be bound to exactly one stream, not {sorted(streams)}")
     return streams.pop()
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether a subject fits a pattern of NATS: ``*`` is one token, ``>`` all that follow."""
+    wanted, said = pattern.split("."), subject.split(".")
+    for place, word in enumerate(wanted):
+        if word == ">":
+            return len(said) > place
+        if place >= len(said) or word not in ("*", said[place]):
+            return False
+    return len(said) == len(wanted)

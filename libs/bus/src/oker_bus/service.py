@@ -21,6 +21,8 @@ from pydantic import ValidationError
 from oker_bus.bus import Bus, end, open_bus
 from oker_bus.ledger import Recount, ledger_api
 from oker_bus.migrate import upgrade_now
+from oker_bus.outcomes import claims_durables, outcomes_api
+from oker_bus.quarantine import quarantine_api
 from oker_bus.router import Router
 from oker_bus.settings import ServiceSettings
 from oker_contracts import Reason, Refused
@@ -133,7 +135,10 @@ def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
     app.state.verifier = verifier
     app.include_router(service.api(bus))
     app.include_router(ledger_api(bus, service.recount))
-    app.router.routes.extend(health_routes(bus.failing))
+    app.include_router(quarantine_api(bus))
+    if claims_durables(service.name) or service.router.claims():
+        app.include_router(outcomes_api(bus))
+    app.router.routes.extend(health_routes(bus.failing, bus.room.warnings))
     app.add_exception_handler(Refused, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
     return app

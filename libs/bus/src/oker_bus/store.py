@@ -1,16 +1,18 @@
-"""The bus's own tables, in the database of each service: settlement, inbox, outbox, quarantine."""
+"""The bus's own tables, in the database of each service: settlement, ledger_day, inbox, outbox, quarantine."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Column,
     CursorResult,
+    Date,
     DateTime,
     Executable,
     Identity,
@@ -27,10 +29,14 @@ from sqlmodel import Field, SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 Outcome = Literal["settled", "duplicate", "quarantined"]
+Said = tuple[str, str]
+"""The identity of an event within its company: CloudEvents source and id."""
 NOTIFY_CHANNEL = "oker_outbox"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""
 _CONTROLS = dict.fromkeys((*range(32), 127), " ")
+MAX_SAID = 512
+"""Characters of a source or id that are kept: as many as an attribute of an event may have."""
 MAX_COPY, MAX_COPIED_HEADERS = 800_000, 100_000
 """Bytes of a body, and of its headers, in the copy for QUARANTINE; the broker's limit is 1 MiB for both."""
 
@@ -44,9 +50,22 @@ class Settlement(Base, table=True):
 
     ``stored_at``, when the broker stored the message, is part of its identity: a stream that was made anew counts from
     one again, and its messages must not be taken for those that ended before.
+
+    ``event_source`` and ``event_id`` say whose end it was, so that a company learns the outcome of what it sent. Their
+    index has the company in front (no other's ids slow it down), the beginning of the id only (PostgreSQL indexes
+    2,704 bytes at most, an id may have more), and claims only (nobody asks for facts). Ids that grow with time, as
+    most do, are added at its end, so that its cost does not grow with the table.
     """
 
     __tablename__ = "settlement"
+    __table_args__ = (
+        Index(
+            "settlement_said",
+            "partner",
+            text("left(event_id, 64)"),
+            postgresql_where=text("partner IS NOT NULL"),
+        ),
+    )
 
     consumer: str = Field(primary_key=True, sa_type=Text)
     stream: str = Field(primary_key=True, sa_type=Text)
@@ -60,6 +79,36 @@ class Settlement(Base, table=True):
     corrected: int = 0
     quarantined: int = 0
     settled_at: datetime = Field(sa_type=DateTime(timezone=True))
+    event_source: str | None = Field(default=None, sa_type=Text)
+    event_id: str | None = Field(default=None, sa_type=Text(collation="C"))
+
+
+class LedgerDay(Base, table=True):
+    """What became of the messages of one source on one day: settlements, added up in the transaction of each.
+
+    The day is that of Europe/Berlin on which the broker stored the message. Messages that stand in no company's stream
+    have the company ``''``, those of unknown origin the source ``''``. ``first`` and ``last`` are sequences.
+    """
+
+    __tablename__ = "ledger_day"
+
+    consumer: str = Field(primary_key=True, sa_type=Text)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    partner: str = Field(primary_key=True, sa_type=Text)
+    day: date = Field(primary_key=True, sa_type=Date)
+    source: str = Field(primary_key=True, sa_type=Text)
+    messages_settled: int = Field(default=0, sa_type=BigInteger)
+    messages_duplicate: int = Field(default=0, sa_type=BigInteger)
+    messages_quarantined: int = Field(default=0, sa_type=BigInteger)
+    read: int = Field(default=0, sa_type=BigInteger)
+    stored: int = Field(default=0, sa_type=BigInteger)
+    duplicate: int = Field(default=0, sa_type=BigInteger)
+    corrected: int = Field(default=0, sa_type=BigInteger)
+    quarantined: int = Field(default=0, sa_type=BigInteger)
+    erased_stored: int = Field(default=0, sa_type=BigInteger)
+    erased_corrected: int = Field(default=0, sa_type=BigInteger)
+    first: int | None = Field(default=None, sa_type=BigInteger)
+    last: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Inbox(Base, table=True):
@@ -85,10 +134,17 @@ class Outbox(Base, table=True):
 
 
 class Quarantine(Base, table=True):
-    """What could not be accepted, with the reason, the place and the bytes."""
+    """What could not be accepted, with the reason, the place and the bytes; once mended it is kept as evidence.
+
+    The bytes of a message stand beside the first of its refusals of one moment only. ``subject`` is empty in rows that
+    are older than the column.
+    """
 
     __tablename__ = "quarantine"
-    __table_args__ = (Index("quarantine_partner", "partner", "quarantined_at"),)
+    __table_args__ = (
+        Index("quarantine_id", "id", unique=True),
+        Index("quarantine_partner", "partner", "id"),
+    )
 
     consumer: str = Field(primary_key=True, sa_type=Text)
     stream: str = Field(primary_key=True, sa_type=Text)
@@ -105,6 +161,13 @@ class Quarantine(Base, table=True):
     headers: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
     body: bytes = Field(sa_type=LargeBinary)
     quarantined_at: datetime = Field(sa_type=DateTime(timezone=True))
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), nullable=False))
+    subject: str = Field(default="", sa_type=Text)
+    mended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    mended_by: str | None = Field(default=None, sa_type=Text)
+    mended_outcome: str | None = Field(default=None, sa_type=Text)
+    mended_headers: dict[str, str] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    mended_body: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 metadata = Base.metadata
@@ -120,8 +183,7 @@ class Outgoing:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """What became of the readings of one message: ``read = stored + duplicate + corrected + quarantined``."""
 
     read: int = 0
@@ -143,6 +205,8 @@ class Settled:
     outcome: Outcome
     settled_at: datetime
     counts: Counts = field(default_factory=Counts)
+    said: Said | None = None
+    """Source and id of what was said, as far as they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +228,13 @@ class Quarantined:
     quarantined_at: datetime
     event_source: str | None = None
     event_id: str | None = None
+    subject: str = ""
 
-    def outgoing(self, service: str) -> Outgoing:
+    def outgoing(self, service: str, mended: str = "") -> Outgoing:
         """The copy for the stream QUARANTINE: the raw bytes, and the reason in its headers.
+
+        Args:
+            mended: what became of it at last; a second copy says so.
 
         What the broker would refuse is left out or cut, or the relay would try for ever; all of it stands in the table.
         """
@@ -179,8 +247,10 @@ class Quarantined:
             "Oker-Detail": _ascii(self.detail),
             "Oker-Contract": _ascii(self.contract or ""),
             "Oker-Position": position,
-            "Nats-Msg-Id": f"quarantine/{self.consumer}/{position}",
+            "Nats-Msg-Id": f"quarantine/{self.consumer}/{position}" + ("/mended" if mended else ""),
         }
+        if mended:
+            headers["Oker-Mended"] = mended
         if len(self.body) > MAX_COPY:
             headers["Oker-Truncated"] = f"{len(self.body)} bytes; all of them stand in the table of {service}"
         return Outgoing(subject, subject, headers, self.body[:MAX_COPY])
@@ -209,7 +279,7 @@ async def run(session: AsyncSession, statement: Executable, parameters: Any = No
 
 async def settle(session: AsyncSession, settled: Settled) -> bool:
     """Write the end of a message; ``False`` if it had ended before, and nothing was written."""
-    row = {**_flat(settled), **_counts(settled.counts)}
+    row = {**_flat(settled), **_counts(settled.counts), **_said(settled.said)}
     statement = insert(Settlement).values(row).on_conflict_do_nothing().returning(col(Settlement.sequence))
     return (await run(session, statement)).first() is not None
 
@@ -219,8 +289,13 @@ def _flat(settled: Settled) -> dict[str, Any]:
     return {name: getattr(settled, name) for name in names}
 
 
+def _said(said: Said | None) -> dict[str, str | None]:
+    source, id = said or (None, None)
+    return {"event_source": source, "event_id": id}
+
+
 def _counts(counts: Counts) -> dict[str, int]:
-    return {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
+    return {name: getattr(counts, name) for name in Counts._fields}
 
 
 async def change_outcome(session: AsyncSession, settled: Settled) -> None:
@@ -237,27 +312,34 @@ async def take(session: AsyncSession, consumer: str, key: UUID) -> bool:
 
 async def quarantine(session: AsyncSession, refusals: Iterable[Quarantined]) -> None:
     """Keep what was refused."""
-    for refusal in refusals:
-        session.add(Quarantine(**{name: getattr(refusal, name) for name in Quarantined.__dataclass_fields__}))
-    await session.flush()
+    names = tuple(Quarantined.__dataclass_fields__)
+    if rows := [{name: getattr(refusal, name) for name in names} for refusal in refusals]:
+        await run(session, insert(Quarantine), rows)
 
 
-async def write_outbox(session: AsyncSession, outgoing: Sequence[Outgoing]) -> None:
+LOCK_KEYS = """
+SELECT pg_advisory_xact_lock(k)
+FROM (SELECT DISTINCT hashtextextended(key, 7) AS k FROM unnest($1::text[]) AS key ORDER BY 1) AS locks
+"""
+APPEND = """
+INSERT INTO outbox (key, subject, headers, body)
+SELECT key, subject, headers::jsonb, body FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
+  WITH ORDINALITY AS o(key, subject, headers, body, position) ORDER BY position
+"""
+
+
+async def write_outbox(raw: Any, outgoing: Sequence[Outgoing]) -> None:
     """Append to the outbox; ids grow in the order of commits within a key.
 
     The lock of each key is held until the commit: a later transaction on the same key gets a greater id.
+
+    Args:
+        raw: the asyncpg connection of the transaction.
     """
-    if not outgoing:
-        return
-    keys = sorted({row.key for row in outgoing})
-    locks = text(
-        "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(key, 7) AS k "
-        "FROM unnest(CAST(:keys AS text[])) AS key ORDER BY 1) AS locks"
-    )
-    await run(session, locks, {"keys": keys})
-    rows = [{"key": r.key, "subject": r.subject, "headers": r.headers, "body": r.body} for r in outgoing]
-    await run(session, insert(Outbox), rows)
-    await run(session, text(f"NOTIFY {NOTIFY_CHANNEL}"))
+    await raw.execute(LOCK_KEYS, sorted({row.key for row in outgoing}))
+    rows = [(o.key, o.subject, json.dumps(o.headers), o.body) for o in outgoing]
+    await raw.execute(APPEND, *zip(*rows, strict=True))
+    await raw.execute(f"NOTIFY {NOTIFY_CHANNEL}")
 
 
 async def outbox_size(session: AsyncSession) -> int:

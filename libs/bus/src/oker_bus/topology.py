@@ -22,8 +22,8 @@ from oker_contracts import catalog
 
 DAY = 86_400.0
 DEDUP_SECONDS = 120.0
-IN_MAX_BYTES = 5_000_000_000
-IN_MAX_AGE = 90 * DAY
+MQTT_MAX_BYTES = 3_000_000_000
+"""Of what devices published and the platform has not taken over yet; the account holds sessions beside it."""
 ACK_WAIT = 30.0
 MAX_ACK_PENDING = 4_000
 WIDENS_WITH = ("max_bytes", "max_age", "duplicate_window", "num_replicas")
@@ -45,10 +45,13 @@ class Change:
 
 
 def streams(partners: Partners, replicas: int = 1) -> list[StreamConfig]:
-    """Every stream of the platform: one intake stream a company, and the catalog's."""
+    """Every stream of the platform: one intake stream a company, and the catalog's.
+
+    No intake stream forgets by age: that would drop what is not settled yet. What is settled is removed, see room.py.
+    """
     intake = [
-        _stream(f"IN_{slug}", [f"ingest.{slug}.>"], IN_MAX_BYTES, IN_MAX_AGE, replicas, "What the company said.")
-        for slug in partners.partners
+        _stream(f"IN_{slug}", [f"ingest.{slug}.>"], partner.intake.max_bytes, 0.0, replicas, "What the company said.")
+        for slug, partner in partners.partners.items()
     ]
     facts = [
         _stream(s.name, list(s.subjects), s.max_bytes, s.max_age_days * DAY, replicas, s.description)
@@ -78,8 +81,8 @@ def durables(partners: Partners, replicas: int = 1) -> list[tuple[str, ConsumerC
 
 
 def _feed_filters(partners: Partners, slug: str) -> list[str]:
-    readable = [f"sensor.observations_recorded.v1.{owner}.{name}" for owner, name in partners.readable_by(slug)]
-    return readable or [f"sensor.observations_recorded.v1.{slug}.>"]
+    readable = [f"sensor.observations_recorded.*.{owner}.{name}" for owner, name in partners.readable_by(slug)]
+    return readable or [f"sensor.observations_recorded.*.{slug}.>"]
 
 
 def _stream(
@@ -146,12 +149,18 @@ async def apply(
 
 
 def _mqtt_stream(replicas: int) -> StreamConfig:
-    """The server's own stream of MQTT messages, as the server itself would make it at the first MQTT connection."""
+    """The server's own stream of MQTT messages, as the server would make it at the first MQTT connection, and a limit.
+
+    Full, nats-server gives no PUBACK and ends the connection: a QoS 1 client keeps its message and sends it again. The
+    limit is below the account's, so that sessions can still be stored then, and devices connect.
+    """
     return StreamConfig(
         name=MQTT_STREAM,
         subjects=["$MQTT.msgs.>"],
         retention=RetentionPolicy.INTEREST,
         storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_bytes=MQTT_MAX_BYTES,
         num_replicas=replicas,
     )
 
@@ -164,13 +173,14 @@ def _mqtt_durable(replicas: int) -> ConsumerConfig:
 async def _apply_stream(js: JetStreamContext, wanted: StreamConfig, dry_run: bool, prefix: str = "") -> Change:
     what = f"{prefix}stream {wanted.name}"
     try:
-        found = (await js.stream_info(str(wanted.name))).config
+        info = await js.stream_info(str(wanted.name))
     except NotFoundError:
         if not dry_run:
             await js.add_stream(wanted)
         return Change("create", what, ", ".join(wanted.subjects or []))
+    found = info.config
     if wanted.name == MQTT_STREAM:
-        return Change("same", what)
+        return await _limit_mqtt(js, info, wanted, dry_run, what)
     differences = {n: (getattr(found, n), v) for n, v in _stream_wants(wanted).items() if _differs(found, n, v)}
     kept = {name for name, (old, new) in differences.items() if _narrows(name, old, new)}
     changes = {name: new for name, (_, new) in differences.items() if name not in kept}
@@ -180,6 +190,18 @@ async def _apply_stream(js: JetStreamContext, wanted: StreamConfig, dry_run: boo
     if kept:
         return Change("kept", what, f"would narrow {', '.join(sorted(kept))}; kept. {detail}")
     return Change("update", what, detail) if changes else Change("same", what)
+
+
+async def _limit_mqtt(js: JetStreamContext, info: Any, wanted: StreamConfig, dry_run: bool, what: str) -> Change:
+    """The server may have made this stream itself, without a limit: it gets one, unless it holds more already."""
+    found, limit = info.config, int(wanted.max_bytes or 0)
+    if found.discard == DiscardPolicy.NEW and 0 < (found.max_bytes or 0) >= limit:
+        return Change("same", what)
+    if info.state.bytes >= limit:
+        return Change("kept", what, f"holds {info.state.bytes} bytes, more than {limit}; kept without a limit")
+    if not dry_run:
+        await js.update_stream(found.evolve(max_bytes=limit, discard=DiscardPolicy.NEW))
+    return Change("update", what, f"max_bytes: {found.max_bytes} -> {limit}")
 
 
 def _stream_wants(wanted: StreamConfig) -> dict[str, Any]:

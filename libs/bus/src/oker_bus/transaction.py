@@ -54,6 +54,7 @@ class Transaction:
     cause: Cause
     service: str
     outgoing: list[Outgoing] = field(default_factory=list)
+    _raw: Any = None
     _ordinals: dict[str, int] = field(default_factory=dict)
 
     def derive(self, name: str) -> UUID:
@@ -98,18 +99,21 @@ class Transaction:
             traceparent=carrier.get("traceparent") or cause.traceparent,
         )
 
-    def quarantine(self, refusal: store.Quarantined) -> None:
-        """Put a copy of what was refused into the outbox, for the stream QUARANTINE."""
-        self.outgoing.append(refusal.outgoing(self.service))
+    def quarantine(self, refusal: store.Quarantined, mended: str = "") -> None:
+        """Put a copy of what was refused into the outbox, for the stream QUARANTINE; or of what was mended at last."""
+        self.outgoing.append(refusal.outgoing(self.service, mended))
 
     async def write_outbox(self) -> None:
         """Write what was announced; called by the edge, right before the commit."""
-        await store.write_outbox(self.session, self.outgoing)
-        self.outgoing.clear()
+        if self.outgoing:
+            await self.session.flush()
+            await store.write_outbox(await self.raw(), self.outgoing)
+            self.outgoing.clear()
 
     async def raw(self) -> Any:
         """The asyncpg connection inside of this transaction, for bulk statements."""
-        connection = await self.session.connection()
-        await connection.exec_driver_sql("SELECT 1")
-        raw = await connection.get_raw_connection()
-        return cast(Any, raw).driver_connection
+        if self._raw is None:
+            connection = await self.session.connection()
+            await connection.exec_driver_sql("SELECT 1")
+            self._raw = cast(Any, await connection.get_raw_connection()).driver_connection
+        return self._raw

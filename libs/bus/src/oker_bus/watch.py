@@ -24,6 +24,8 @@ class Watched:
     subscriber: Any = None
     """The FastStream subscriber, paused while its durable is missing; it would spin without one."""
     missing: bool = False
+    waiting: int = 0
+    """Messages that were not acknowledged when it was last looked at."""
     floor: int = -1
     moved_at: float = field(default_factory=time.monotonic)
     complaint: str | None = "not looked at yet"
@@ -89,6 +91,7 @@ class Watch:
         """Stuck: messages wait, and for a minute none was acknowledged or newly delivered (again is no progress)."""
         floor = info.ack_floor.stream_seq + info.delivered.stream_seq
         waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
+        watched.waiting = waiting
         if floor != watched.floor or not waiting:
             watched.floor, watched.moved_at = floor, time.monotonic()
         idle = time.monotonic() - watched.moved_at

@@ -1,4 +1,4 @@
-"""The command `oker`: accounts, topology, identity, ledger, trail, contracts."""
+"""The command `oker`: accounts, topology, identity, ledger, outcome, quarantine, trail, contracts."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +6,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from oker_cli import accounts, contracts, identity, ledger_command, topology, trail_command
+from oker_cli import (
+    accounts,
+    contracts,
+    identity,
+    import_command,
+    ledger_command,
+    outcome_command,
+    quarantine_command,
+    topology,
+    trail_command,
+)
 from oker_cli.failure import Failure
 
 
@@ -50,8 +60,11 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(topology.app, name="topology")
 app.add_typer(identity.app, name="identity")
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(import_command.app, name="import")
 app.command("token")(identity.token)
-app.command("ledger")(ledger_command.ledger)
+app.add_typer(ledger_command.app, name="ledger")
+app.add_typer(quarantine_command.app, name="quarantine")
+app.command("outcome")(outcome_command.outcome)
 app.command("trail")(trail_command.trail)
 
 if __name__ == "__main__":

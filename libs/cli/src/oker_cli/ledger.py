@@ -1,10 +1,11 @@
 """The arithmetic of the ledger: every message and every reading of a company has ended in exactly one way."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+MESSAGES = ("messages_settled", "messages_duplicate", "messages_quarantined")
 READINGS = ("stored", "duplicate", "corrected", "quarantined")
 RECOUNTED = ("stored", "corrected", "quarantined")
 
@@ -87,6 +88,8 @@ class Counted:
     quarantined: int = 0
     readings: tuple[tuple[str, int], ...] = tuple((name, 0) for name in ("read", *READINGS))
     recounted: tuple[tuple[str, int], ...] = tuple((name, 0) for name in RECOUNTED)
+    erased: tuple[tuple[str, int], ...] = ()
+    """deleted because their time is over"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,11 @@ class Account:
     def recount(self) -> list[Line]:
         """What the settlements say stands in the tables."""
         said, found = dict(self.counted.readings), dict(self.counted.recounted)
-        return [Line(f"recount ({name})", name, said[name], (("recounted", found[name]),)) for name in RECOUNTED]
+        erased = {name: (("erased", count),) for name, count in self.counted.erased if count}
+        return [
+            Line(f"recount ({name})", name, said[name], (("recounted", found[name]), *erased.get(name, ())))
+            for name in RECOUNTED
+        ]
 
     @property
     def forwarding(self) -> Line:
@@ -189,11 +196,33 @@ def counted(answers: Iterable[Mapping[str, Any]], partner: str) -> Counted:
         quarantined=_sum(rows, "messages_quarantined"),
         readings=tuple((name, _sum(rows, f"readings_{name}")) for name in ("read", *READINGS)),
         recounted=tuple((name, recounted[name]) for name in RECOUNTED),
+        erased=tuple((name, _sum(rows, f"erased_{name}")) for name in ("stored", "corrected")),
     )
 
 
 def _sum(rows: Iterable[Mapping[str, Any]], name: str) -> int:
     return sum(int(row.get(name, 0)) for row in rows)
+
+
+def rows_of(answers: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows that several services say, added up by company and keys; answers of ``GET /ledger?by=…``."""
+    added: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in (row for answer in answers for row in answer["rows"] if row["partner"] is not None):
+        place = tuple(str(row[key]) for key in ("partner", *keys))
+        whole = added.setdefault(place, dict(zip(("partner", *keys), place, strict=True)))
+        for name in (*MESSAGES, "read", *READINGS, "erased_stored", "erased_corrected"):
+            whole[name] = whole.get(name, 0) + row[name]
+    return [added[place] for place in sorted(added)]
+
+
+def lines_of(row: Mapping[str, Any]) -> list[Line]:
+    """Both levels of one row."""
+    messages = tuple((name.removeprefix("messages_"), row[name]) for name in MESSAGES)
+    ended = sum(count for _, count in messages)
+    return [
+        Line("per message", "ended", ended, messages),
+        Line("per reading", "read", row["read"], tuple((name, row[name]) for name in READINGS)),
+    ]
 
 
 async def steady(

@@ -5,22 +5,23 @@ import json
 import time
 from typing import Annotated, Any
 
-import httpx
 import typer
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
-from pydantic import SecretStr
 from rich.table import Table
 
 from oker_bus.accounts import MQTT_DURABLE, MQTT_STREAM
 from oker_cli.accounts import partners_of
 from oker_cli.broker import TIMEOUT_SECONDS, connected
 from oker_cli.failure import Failure
-from oker_cli.ledger import Account, Ledger, Mqtt, Waiting, counted, steady
+from oker_cli.ledger import Account, Ledger, Mqtt, Waiting, counted, lines_of, rows_of, steady
+from oker_cli.ledger_verify import Checked, verified
 from oker_cli.scan import messages_on
 from oker_cli.screen import console
+from oker_cli.services import Services
 from oker_cli.settings import OperatorSettings, missing, read_settings
+from oker_cli.what import printable
 from oker_contracts import catalog
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 
@@ -29,12 +30,28 @@ SETTLING_SECONDS = 10.0
 """How long figures that do not balance are taken again."""
 
 
+app = typer.Typer(invoke_without_command=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+Company = Annotated[str | None, typer.Option("--partner", help="One company only.")]
+
+
+@app.callback()
 def ledger(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: AsJson = False,
+    by_day: Annotated[bool, typer.Option("--by-day", help="A row for each day, of Europe/Berlin.")] = False,
+    by_source: Annotated[bool, typer.Option("--by-source", help="A row for each source (ce-source).")] = False,
+    partner: Company = None,
 ) -> None:
     """How every message and every reading of each company has ended. Exit code 1 if something is amiss."""
-    taken = asyncio.run(_take(read_settings(context)))
+    if context.invoked_subcommand:
+        return
+    settings = read_settings(context)
+    keys = [key for key, wanted in (("source", by_source), ("day", by_day)) if wanted]
+    if keys:
+        _show_rows(asyncio.run(_rows(settings, keys, partner)), keys, as_json)
+        return
+    taken = asyncio.run(_take(settings, partner))
     if as_json:
         typer.echo(json.dumps(taken.figures(), indent=2))
     else:
@@ -43,21 +60,77 @@ def ledger(
         raise Failure(taken.difference)
 
 
-async def _take(settings: OperatorSettings) -> Ledger:
-    urls, token = settings.service_urls, settings.token
+@app.command("verify")
+def verify(context: typer.Context, as_json: AsJson = False, partner: Company = None) -> None:
+    """Count all again, from streams and tables, and name the first difference. Exit code 1 if there is one."""
+    settings = read_settings(context)
+    checked = asyncio.run(_verify(settings, partner))
+    if as_json:
+        typer.echo(json.dumps([one._asdict() for one in checked], indent=2))
+    else:
+        _show_checked(checked)
+    for one in checked:
+        if one.difference:
+            raise Failure(f"{one.partner}: {one.difference}")
+
+
+async def _verify(settings: OperatorSettings, partner: str | None) -> list[Checked]:
+    companies, services = _asked(settings, partner)
+    async with connected(settings, "operator") as nats, services:
+        return [await verified(nats.jetstream(timeout=TIMEOUT_SECONDS), services, slug) for slug in companies]
+
+
+def _show_checked(checked: list[Checked]) -> None:
+    table = Table("Company", "Sequences", "pending", "gone", "Settlements", "Days", "Readings", "")
+    for one in checked:
+        verdict = "[bold red]differs[/]" if one.difference else "agrees"
+        sequences = f"{one.first} to {one.last}" if one.last >= one.first else "none"
+        numbers = (one.pending, one.gone, one.settlements, one.days, one.readings)
+        table.add_row(one.partner, sequences, *map(str, numbers), verdict)
+    console().print(table)
+
+
+async def _rows(settings: OperatorSettings, keys: list[str], partner: str | None) -> list[dict[str, Any]]:
+    services = Services.of(settings)
+    said = {"by": ",".join(keys)} | ({"partner": partner} if partner else {})
+    async with services:
+        answers = await asyncio.gather(*(services.get(name, "/ledger", **said) for name in services.urls))
+    if any(answer["more"] for answer in answers):
+        raise Failure("there are more rows than one answer holds; ask for one company: --partner", 2)
+    return rows_of(answers, keys)
+
+
+def _show_rows(rows: list[dict[str, Any]], keys: list[str], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("Company", *(key.capitalize() for key in keys), "Messages", "Readings")
+    for row in rows:
+        table.add_row(
+            row["partner"], *(printable(row[key]) for key in keys), *(line.equation for line in lines_of(row))
+        )
+    console().print(table)
+
+
+def _asked(settings: OperatorSettings, partner: str | None) -> tuple[list[str], Services]:
+    """The companies and the services that are asked; all that hear companies must be among them."""
     if settings.partners_file is None:
         raise missing("partners_file")
-    if urls is None:
-        raise missing("service_urls")
-    if token is None:
-        raise missing("token")
-    if unasked := {entry.owner for entry in catalog().claims()} - set(urls):
+    services = Services.of(settings)
+    if unasked := {entry.owner for entry in catalog().claims()} - set(services.urls):
         raise Failure(f"OKER_SERVICE_URLS lacks {', '.join(sorted(unasked))}, which hears companies", 2)
     companies = list(partners_of(settings.partners_file).partners)
-    async with connected(settings, "operator") as nats, httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as http:
+    if partner and partner not in companies:
+        raise Failure(f"{settings.partners_file} names no company {partner!r}", 2)
+    return [partner] if partner else companies, services
+
+
+async def _take(settings: OperatorSettings, partner: str | None) -> Ledger:
+    companies, services = _asked(settings, partner)
+    async with connected(settings, "operator") as nats, services:
 
         async def look() -> Ledger:
-            answers = await asyncio.gather(*(_ask(http, name, url, token) for name, url in urls.items()))
+            answers = await asyncio.gather(*(services.ledger(name) for name in services.urls))
             accounts = await asyncio.gather(*(account(nats, answers, slug) for slug in companies))
             return Ledger(tuple(accounts))
 
@@ -65,23 +138,6 @@ async def _take(settings: OperatorSettings) -> Ledger:
             await asyncio.sleep(PAUSE_SECONDS)
 
         return await steady(look, lambda seen: seen.balanced, time.monotonic, pause, SETTLING_SECONDS)
-
-
-async def _ask(http: httpx.AsyncClient, service: str, url: str, token: SecretStr) -> dict[str, Any]:
-    place = f"{url.rstrip('/')}/ledger"
-    try:
-        answer = await http.get(place, headers={"Authorization": f"Bearer {token.get_secret_value()}"})
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Failure(f"{service}: {place} does not answer ({type(error).__name__}); is it running?") from None
-    if answer.status_code in (401, 403):
-        raise Failure(f"{service} refuses OKER_TOKEN: it must be valid and hold the role auditor or unit")
-    try:
-        said: dict[str, Any] = answer.json()
-        if answer.is_success and {"settlements", "quarantine", "recounted"} <= set(said):
-            return said
-    except ValueError:
-        pass
-    raise Failure(f"{service}: {place} answers {answer.status_code} and no ledger; is this the service?")
 
 
 async def account(nats: Client, answers: list[dict[str, Any]], slug: str) -> Account:

@@ -16,7 +16,8 @@ from oker_contracts.selection.ballot_cast_v1 import BallotCastV1
 from oker_contracts.selection.decision_taken_v1 import DecisionTakenV1
 from oker_contracts.selection.round_opened_v1 import RoundOpenedV1
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
-from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
+from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2
+from oker_contracts.sensor.webhook_received_v1 import WebhookReceivedV1
 
 QUARANTINE = "QUARANTINE"
 
@@ -57,11 +58,12 @@ def _refusal(place: Place, headers: Mapping[str, str], time: Any) -> Told:
     stream, _, rest = said.get("oker-position", "").partition("/")
     sequence, _, part = rest.partition("/")
     original = Place(stream, int(sequence)) if sequence.isdigit() else None
-    reason = f"{said.get('oker-reason', '')} at {said.get('oker-path', '')}"
+    mended = said.get("oker-mended")
+    reason = f"{mended}; was " * bool(mended) + f"{said.get('oker-reason', '')} at {said.get('oker-path', '')}"
     which = f"reading {part}: " if part not in ("", "0") else ""
     return Told(
         key=("", QUARANTINE, str(place)),
-        type="quarantined",
+        type="mended" if mended else "quarantined",
         time=time,
         place=place,
         what=printable(which + reason),
@@ -88,11 +90,12 @@ def _data(type: str, body: bytes, kind: str) -> Contract | None:
 def _links(partner: str, data: Contract) -> dict[str, Any]:
     """What the data says about causes, besides ``causationid``."""
     match data:
-        case MqttMessageReceivedV1():
+        case MqttMessageReceivedV1() | WebhookReceivedV1():
             readings = _uplink(partner, data.payload)
             return {"carries": readings, "names": frozenset(id for _, _, id in readings)}
-        case ObservationsRecordedV1():
-            return {"records": tuple((data.partner, o.event_source, o.event_id) for o in data.observations)}
+        case ObservationsRecordedV2():
+            said = dict.fromkeys(pair for s in data.series for pair in zip(s.event_sources, s.event_ids, strict=True))
+            return {"records": tuple((data.partner, *pair) for pair in said)}
         case KpiAssessedV1():
             return {"evidence": (data.partner, data.evidence.event_source, data.evidence.event_id)}
         case RoundOpenedV1():

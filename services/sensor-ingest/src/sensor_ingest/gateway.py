@@ -7,22 +7,35 @@ acknowledged after the PubAck. Killed in between, it is published again under th
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.errors import APIError
 
+from oker_bus import metrics
 from oker_bus.accounts import MQTT_DURABLE, MQTT_STREAM
 from oker_bus.partners import PartnersFile
+from oker_bus.room import Room
 from oker_contracts import TYPE_PREFIX, Envelope, catalog
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 
 log = structlog.get_logger()
 LOOK_SECONDS = 5.0
 FETCH = 100
+PUBLISH_SECONDS = 5.0
+AGAIN = b'-NAK {"delay": 2000000000}'
+"""Asks the broker for the message again, after two seconds (JetStream wire API)."""
+WINDOW = 200
+"""Claims of one batch over HTTP that are on their way to the broker at a time."""
+RETRY_SECONDS, FULL_SECONDS = 5, 60
+AWAY = "Not taken: the broker does not confirm. Send it again under the same id."
+FULL = "Not taken: there is no room for it. Keep it, and send it again later under the same id; the operator is told."
 FETCH_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
 MAX_TOPIC = 1024
@@ -31,31 +44,80 @@ MAX_PAYLOAD = 600_000
 
 
 class IntakeClosed(Exception):
-    """The broker did not confirm that it holds the claim; sent again under the same id, it counts once."""
+    """The broker did not confirm that it holds the claim; sent again under the same id, it counts once.
+
+    ``sentence`` is for the sender, ``retry_after`` the seconds after which trying again makes sense.
+    """
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.retry_after = retry_after
 
 
-async def hand_in(jetstream: JetStreamContext, partner: str, claim: Envelope) -> tuple[str, int]:
+class Place(NamedTuple):
+    """Where a claim lies."""
+
+    stream: str
+    sequence: int
+
+
+async def hand_in(jetstream: JetStreamContext, partner: str, claim: Envelope) -> Place:
     """Publish a claim of a company and wait for the PubAck.
 
     Without a Nats-Msg-Id: the broker would drop, for two minutes, what is sent again after it was refused (a device
     was declared meanwhile). What was stored and comes again is counted as a duplicate.
 
-    Returns:
-        Stream and sequence where it lies.
-
     Raises:
         IntakeClosed: no PubAck: the broker is away, the stream is full or missing.
     """
-    subject = f"ingest.{partner}.{claim.type.removeprefix(TYPE_PREFIX)}"
+    subject = catalog().events[claim.type.removeprefix(TYPE_PREFIX)].claim_subject(partner)
     try:
-        ack = await jetstream.publish(subject, claim.data, headers=claim.headers())
+        return await _confirmed(jetstream, partner, subject, claim, claim.headers())
+    except IntakeClosed as closed:
+        log.warning("intake.closed", partner=partner, error=repr(closed.__cause__)[:200])
+        raise
+
+
+async def _confirmed(
+    jetstream: JetStreamContext, partner: str, subject: str, claim: Envelope, headers: dict[str, str]
+) -> Place:
+    try:
+        ack = await jetstream.publish(subject, claim.data, headers=headers)
+    except APIError as error:
+        metrics.count_intake(partner, "full")
+        raise IntakeClosed(FULL, FULL_SECONDS) from error
     except (NatsError, TimeoutError) as error:
-        log.warning("intake.closed", partner=partner, error=type(error).__name__)
-        raise IntakeClosed(type(error).__name__) from error
-    return ack.stream, ack.seq
+        metrics.count_intake(partner, "unconfirmed")
+        raise IntakeClosed(AWAY, RETRY_SECONDS) from error
+    metrics.count_intake(partner, "taken")
+    return Place(ack.stream, ack.seq)
 
 
-async def forward_all(nats: Client, partners: PartnersFile) -> None:
+async def hand_in_all(
+    jetstream: JetStreamContext, partner: str, claims: Sequence[Envelope]
+) -> list[Place | IntakeClosed]:
+    """Publish claims in their order, many at a time; returns what became of each.
+
+    After one that was not confirmed no further one is sent: a sender who goes on from there keeps the order.
+    """
+    window = asyncio.Semaphore(WINDOW)
+    closed: list[IntakeClosed] = []
+
+    async def one(claim: Envelope) -> Place | IntakeClosed:
+        async with window:
+            if closed:
+                return closed[0]
+            try:
+                return await hand_in(jetstream, partner, claim)
+            except IntakeClosed as error:
+                closed.append(error)
+                return error
+
+    return await asyncio.gather(*map(one, claims))
+
+
+async def forward_all(nats: Client, partners: PartnersFile, room: Room) -> None:
     """One forwarder a company, also for companies that join later, until they leave; for ever."""
     forwarders: dict[str, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as group:
@@ -63,6 +125,8 @@ async def forward_all(nats: Client, partners: PartnersFile) -> None:
             companies = partners.current().partners
             for slug in companies.keys() - forwarders.keys():
                 forwarders[slug] = group.create_task(forward(nats, slug))
+                mqtt = nats.jetstream(prefix=f"mqtt.{slug}.API")
+                room.add(MQTT_STREAM, of=mqtt, shown_as=f"{slug}:{MQTT_STREAM}")
             for slug in forwarders.keys() - companies.keys():
                 forwarders.pop(slug).cancel()
             await asyncio.sleep(LOOK_SECONDS)
@@ -74,13 +138,30 @@ async def forward(nats: Client, partner: str) -> None:
     subscription = await api.pull_subscribe_bind(consumer=MQTT_DURABLE, stream=MQTT_STREAM)
     while True:
         try:
-            for msg in await subscription.fetch(FETCH, timeout=FETCH_SECONDS):
-                await _forward_one(nats, partner, msg)
-        except TimeoutError:
-            continue
-        except NatsError as error:
-            log.warning("mqtt.interrupted", partner=partner, error=type(error).__name__)
+            messages = await _fetch(subscription)
+            await _forward_batch(nats, partner, messages)
+        except (IntakeClosed, NatsError) as error:
+            log.warning("mqtt.interrupted", partner=partner, error=repr(error.__cause__ or error)[:200])
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _fetch(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+    """What waits, up to a batch; nothing if nothing came within some seconds."""
+    try:
+        return list(await subscription.fetch(FETCH, timeout=FETCH_SECONDS))
+    except TimeoutError:
+        return []
+
+
+async def _forward_batch(nats: Client, partner: str, messages: list[Msg]) -> None:
+    """Forward many at a time; one that was not confirmed comes again after a pause, and harms no neighbour.
+
+    Raises:
+        IntakeClosed, NatsError: the first failure, after all have ended.
+    """
+    ended = await asyncio.gather(*(_forward_one(nats, partner, msg) for msg in messages), return_exceptions=True)
+    for failed in filter(None, ended):
+        raise failed
 
 
 async def _forward_one(nats: Client, partner: str, msg: Msg) -> None:
@@ -88,8 +169,13 @@ async def _forward_one(nats: Client, partner: str, msg: Msg) -> None:
     claim = claim_of(partner, msg.subject, msg.data, meta.sequence.stream, meta.timestamp)
     headers = {**claim.headers(), "Nats-Msg-Id": f"mqtt/{claim.id}"}
     subject = catalog().events[MqttMessageReceivedV1.TYPE].claim_subject(partner)
-    await nats.jetstream(timeout=5).publish(subject, claim.data, headers=headers)
-    await nats.publish(msg.reply.replace("$JS.ACK", f"mqtt.{partner}.ACK", 1))
+    place = msg.reply.replace("$JS.ACK", f"mqtt.{partner}.ACK", 1)
+    try:
+        await _confirmed(nats.jetstream(timeout=PUBLISH_SECONDS), partner, subject, claim, headers)
+    except IntakeClosed:
+        await nats.publish(place, AGAIN)
+        raise
+    await nats.publish(place)
 
 
 def claim_of(partner: str, subject: str, payload: bytes, sequence: int, at: datetime) -> Envelope:

@@ -1,0 +1,196 @@
+"""Load, decide, save, announce: one transaction a batch."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from opentelemetry import trace
+
+from oker_bus import Cause, Delivery, Reason, Refused, Transaction, metrics
+from oker_bus.batch import Ended, already_settled, already_taken, save_ends, save_taken
+from oker_bus.edge import BURY_FAILED_AFTER, Edge, span_links
+from oker_bus.partners import PartnersFile
+from oker_bus.store import Counts, Outcome
+from sensor_ingest import domain, lorawan, store, units
+from sensor_ingest.domain import NotAcceptable
+from sensor_ingest.handlers import announcing, registering
+from sensor_ingest.handlers.claims import Claim, prepare, refusal
+from sensor_ingest.handlers.decoding import decode, path_of
+from sensor_ingest.handlers.registry import Registry
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("sensor_ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """The writing half, which needs the database and the list of companies."""
+
+    consumer: str
+    edge: Edge
+    partners: PartnersFile
+    months: set[domain.Month] = field(default_factory=set)
+    """Those that have a partition, as far as this process knows."""
+    registry: Registry = field(default_factory=Registry)
+
+    async def write(self, claims: list[Claim]) -> list[Outcome | None]:
+        """One transaction for a batch: observations, devices, quarantine, settlements and announcements together."""
+        links = span_links([claim.delivery for claim in claims])
+        first = claims[0].delivery
+        with tracer.start_as_current_span("ingest batch", links=links, attributes={"oker.messages": len(claims)}):
+            async with self.edge.transaction(Cause(first.stream, str(first.sequence))) as tx:
+                ended = await self._ingest(claims, tx)
+            self.months.update(domain.months([o.reading for claim in claims for o in claim.accepted]))
+        _report(claims)
+        return [ended[claim.delivery.position] for claim in claims]
+
+    async def _ingest(self, claims: list[Claim], tx: Transaction) -> dict[tuple[str, int], Outcome]:
+        """Load, decide, save, announce."""
+        ended = await already_settled(tx, [claim.delivery for claim in claims])
+        fresh = list({c.delivery.position: c for c in claims if c.delivery.position not in ended}.values())
+        ends = await self.take(fresh, tx)
+        await save_ends(tx, ends)
+        return ended | {end.delivery.position: end.outcome for end in ends}
+
+    async def take(self, claims: Sequence[Claim], tx: Transaction) -> list[Ended]:
+        """What becomes of messages that have not ended: all is saved and announced but the ends themselves."""
+        registry = await registering.load(tx, claims, self.registry)
+        changing = [claim for claim in claims if claim.registers]
+        taken = await already_taken(tx, self.consumer, [c.event_key for c in changing if c.event_key])
+        for claim in claims:
+            self._decide(claim, registry, taken, tx.now)
+        await save_taken(tx, self.consumer, {c.event_key for c in changing if c.event_key and _is_new(c)})
+        await registering.save(tx, changing)
+        await self._save_observations(claims, tx)
+        await _save_heard(claims, tx)
+        announcing.announce(claims, tx)
+        return [_end(claim, tx.now) for claim in claims]
+
+    async def again(self, delivery: Delivery, tx: Transaction) -> Ended:
+        """Take a message that was refused once more, see :class:`oker_bus.batch.Way`."""
+        (claim,) = prepare([delivery])
+        claim.mended = tx.cause
+        alone = replace(self, registry=Registry())  # what the lane keeps is its own, and changes while it waits
+        (end,) = await alone.take([claim], tx)
+        return end._replace(parts=claim.parts)
+
+    def _decide(self, claim: Claim, registry: Registry, taken: set[UUID], now: datetime) -> None:
+        """Register what is declared, hold each reading against its device. Earlier claims count for later ones."""
+        if claim.refused:
+            return
+        try:
+            if claim.heard and not claim.heard.payload:
+                lorawan.check_time(claim.heard, now, domain.OLDEST)
+            if claim.registers:
+                self._register(claim, registry, taken, now)
+            else:
+                decode(claim, registry)
+        except Refused as refused:
+            claim.refused = refused
+            return
+        except NotAcceptable as error:
+            claim.refused = refusal(error, f"$.{error.field}")
+            return
+        if claim.readings:
+            _judge(claim, registry, now)
+
+    def _register(self, claim: Claim, registry: Registry, taken: set[UUID], now: datetime) -> None:
+        """What was taken before must not undo what came later; readings carry their event in their rows."""
+        if claim.event_key in taken:
+            claim.repeated = True
+            return
+        company = self.partners.current().partners.get(claim.partner)
+        registering.register(claim, registry, company.datasets if company else (), now)
+        if claim.event_key:
+            taken.add(claim.event_key)
+
+    async def _save_observations(self, claims: Sequence[Claim], tx: Transaction) -> None:
+        saving = [claim for claim in claims if claim.accepted]
+        observations = [observation for claim in saving for observation in claim.accepted]
+        if not observations:
+            return
+        raw = await tx.raw()
+        await store.make_partitions(raw, domain.months([o.reading for o in observations]) - self.months)
+        inserted = await store.insert_observations(raw, observations, tx.now)
+        outcomes = domain.outcomes(observations, inserted)
+        start = 0
+        for claim in saving:
+            end = start + len(claim.accepted)
+            claim.outcomes = outcomes[start:end]
+            start = end
+
+    async def give_up(self, delivery: Delivery) -> Outcome | None:
+        """A message that failed alone as well: again after a pause, then buried."""
+        if delivery.deliveries < BURY_FAILED_AFTER:
+            return None
+        return await self.edge.bury(delivery, Refused(Reason.HANDLER_FAILED))
+
+
+def _is_new(claim: Claim) -> bool:
+    return not claim.refused and not claim.repeated
+
+
+async def _save_heard(claims: Sequence[Claim], tx: Transaction) -> None:
+    """What network servers said is kept, also where it became no reading: to be decoded again, and for the report."""
+    heard = [(c, c.heard) for c in claims if c.heard and lorawan.is_plausible(c.heard, tx.now, domain.OLDEST)]
+    if not heard:
+        return
+    new = await store.save_events(await tx.raw(), [(claim.partner, event) for claim, event in heard], tx.now)
+    for claim, event in heard:
+        key = (claim.partner, event.hardware, event.time, event.id)
+        claim.is_news = key in new
+        new.discard(key)
+
+
+def _judge(claim: Claim, registry: Registry, now: datetime) -> None:
+    """Each number on its own; parts count from one through the whole message."""
+    part = 0
+    named: dict[tuple[str, datetime], set[str]] = {}
+    for number, reading in enumerate(claim.readings):
+        device = registry.devices.get((reading.partner, reading.device))
+        before = named.setdefault((reading.device, reading.phenomenon_time), set()) if claim.paths else None
+        accepted, rejected = domain.judge(reading, device, now, units.convert, before)
+        claim.accepted += accepted
+        for position, error in rejected:
+            path = path_of(claim)(error.field, number, position)
+            claim.rejected.append((part + position + 1, refusal(error, path)))
+        part += len(reading.results)
+
+
+def _end(claim: Claim, now: datetime) -> Ended:
+    """The settlement of one message, and what of it goes to quarantine."""
+    outcomes, rejected = claim.outcomes, claim.rejected
+    counts = Counts(
+        claim.count, outcomes.count("stored"), outcomes.count("duplicate"), outcomes.count("corrected"), len(rejected)
+    )
+    refusals = [claim.delivery.quarantined(refused, now, part) for part, refused in rejected] if rejected else []
+    if claim.refused:
+        refusals.append(claim.delivery.quarantined(claim.refused, now))
+    return Ended(claim.delivery, _outcome(claim), counts, refusals, claim.said)
+
+
+def _outcome(claim: Claim) -> Outcome:
+    """Quarantined: nothing of the message was accepted. Duplicate: all of it was there before."""
+    if claim.refused or (claim.rejected and not claim.accepted):
+        return "quarantined"
+    if claim.repeated or (claim.outcomes and not claim.rejected and claim.outcomes.count("duplicate") == claim.count):
+        return "duplicate"
+    return "settled"
+
+
+def _report(claims: list[Claim]) -> None:
+    """One line a batch, after the commit; the ids of messages are in the tables."""
+    reasons = Counter(str(claim.refused.reason) for claim in claims if claim.refused)
+    reasons += Counter(str(refused.reason) for claim in claims for _, refused in claim.rejected)
+    outcomes = Counter(str(outcome) for claim in claims for outcome in claim.outcomes)
+    log.info("claims.ingested", messages=len(claims), **outcomes)
+    for partner in {claim.partner for claim in claims}:
+        own = [claim for claim in claims if claim.partner == partner]
+        ended = Counter(str(outcome) for claim in own for outcome in claim.outcomes)
+        ended["quarantined"] = sum(len(claim.rejected) for claim in own)
+        metrics.count_readings(partner, ended)
+    if reasons:
+        log.warning("claims.quarantined", **reasons)
