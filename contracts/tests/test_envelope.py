@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oker_contracts import Envelope, Reason, Refused, event_key, read_envelope
-from oker_contracts.envelope import MAX_ATTRIBUTE, STRUCTURED
+from oker_contracts.envelope import MAX_ATTRIBUTE, STRUCTURED, _any
 
 HEADERS = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t", "content-type": "application/json"}
 EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
@@ -238,3 +238,55 @@ def test_no_headers_are_a_missing_attribute() -> None:
         read_envelope(None, b"{}")
 
     assert (caught.value.reason, caught.value.path) == (Reason.ATTRIBUTE_MISSING, "ce-specversion")
+
+
+names = st.sampled_from(
+    [
+        "ce-specversion",
+        "ce-id",
+        "ce-source",
+        "ce-type",
+        "ce-time",
+        "ce-subject",
+        "ce-traceparent",
+        "ce-x",
+        "Ce-Id",
+        "CE-TYPE",
+        "ce-",
+        "content-type",
+        "Content-Type",
+        "Nats-Msg-Id",
+    ]
+)
+values = st.sampled_from(["", " ", "ä", "\x7f", "x" * MAX_ATTRIBUTE, "x" * (MAX_ATTRIBUTE + 1), STRUCTURED]) | (
+    st.sampled_from(
+        [
+            "1.0",
+            "1",
+            "/s",
+            "de.oker.t",
+            "application/json",
+            "text/plain",
+            '"q"',
+            "a%20b",
+            "%FF",
+            "2026-01-31T12:00:00Z",
+            "noon",
+        ]
+    )
+)
+
+
+@given(st.dictionaries(names, values, max_size=8), st.booleans())
+def test_the_short_way_of_the_usual_envelope_reads_what_the_long_one_reads(
+    changed: dict[str, str], whole: bool
+) -> None:
+    headers = (HEADERS if whole else {}) | changed
+
+    def heard(read: Any) -> Any:
+        try:
+            return read(headers, b"{}")
+        except Refused as refused:
+            return refused.reason, refused.path, refused.detail
+
+    assert heard(read_envelope) == heard(_any)

@@ -103,10 +103,11 @@ def read_envelope(headers: Mapping[str, str] | None, body: bytes) -> Envelope:
     Raises:
         Refused: with the name of the header, or the JSON path, that is wrong.
     """
-    plain = _plain(headers or {}, body)
-    if plain is not None:
-        return plain
-    lower = {name.lower(): value for name, value in (headers or {}).items()}
+    return _plain(headers or {}, body) or _any(headers or {}, body)
+
+
+def _any(headers: Mapping[str, str], body: bytes) -> Envelope:
+    lower = {name.lower(): value for name, value in headers.items()}
     content_type = _media_type(lower.get("content-type", "application/json"))
     if content_type == STRUCTURED:
         return _structured(body)

@@ -47,7 +47,7 @@ class Reason(StrEnum):
     PROPERTY_UNKNOWN = "property_unknown", "The device has no datastream for this property."
     UNIT_MISMATCH = "unit_mismatch", "The unit differs from the datastream's."
     UNIT_CHANGED = "unit_changed", "A datastream's unit or dataset cannot be changed; declare a new property."
-    UNIT_UNKNOWN = "unit_unknown", "The unit is not of UCUM (the Unified Code for Units of Measure), as in Cel or ug/m3."
+    UNIT_UNKNOWN = "unit_unknown", "The unit is not of UCUM (Unified Code for Units of Measure), as in Cel or ug/m3."
     VALUE_IMPLAUSIBLE = (
         "value_implausible",
         "The value lies outside of the range that the datastream was declared with.",

@@ -106,3 +106,18 @@ async def test_of_a_message_that_was_refused_whole_a_reading_may_still_be_refuse
     assert [(row["part"], row["reason"]) for row in open] == [(2, "unit_mismatch")]
     assert (await http.get(f"/quarantine/{open[0]['id']}", headers=unit)).json()["body"].startswith("{")
     assert await difference(sessions) is None
+
+
+async def test_a_message_of_which_nothing_can_be_accepted_stays_where_it_is(
+    bus: TestBus, http: httpx.AsyncClient, sessions: Sessions, unit: dict[str, str], heard: Any
+) -> None:
+    await refused_proposal(bus, heard)
+    lane = Readings(bus)
+    lane.parts = ("quarantined", "quarantined")
+
+    answer = await http.post("/quarantine/1/resend", headers=unit)
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["path"]) == (422, "unit_mismatch", "$[0]")
+    assert await numbers(sessions) == {"settled": 0, "duplicate": 0, "quarantined": 1}
+    assert [row["id"] for row in (await http.get("/quarantine", headers=unit)).json()] == [1]
+    assert await difference(sessions) is None

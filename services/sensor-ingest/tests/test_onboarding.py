@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders_sensor_ingest import NOON, a_device
+from builders_sensor_ingest import NOON, a_datastream, a_device
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,7 +47,7 @@ def known_device(**said: Any) -> Device:
         "hardware": "h-1",
         "declared": (NOON - timedelta(days=1), "/scada", "1"),
     }
-    return a_device(**(words | said))
+    return replace(a_device(), **(words | said))
 
 
 def test_rows_of_a_device_become_one_declaration() -> None:
@@ -199,6 +199,16 @@ def test_a_file_that_was_taken_changes_nothing_when_it_comes_again() -> None:
 
     assert ([result.outcome for result in results], declared) == (["unchanged"], [])
     assert judged(a_file("trafo-12;New;power_1;kW;grid;Wirkleistung"), known_device())[0][0].outcome == "accepted"
+
+
+def test_what_any_row_says_of_the_device_counts() -> None:
+    rows = ["trafo-12;;power_1;kW;grid;Wirkleistung;", "trafo-12;;power_2;kW;grid;Wirkleistung;h-9"]
+    known = known_device(datastreams=domain.by_property([a_datastream("power_1"), a_datastream("power_2")]))
+
+    results, declared = judged(a_file(*rows, header=f"{HEADER};hardware"), known)
+
+    assert [result.outcome for result in results] == ["accepted", "accepted"]
+    assert declared[0]["hardware"] == "h-9"
 
 
 def test_a_file_sent_twice_says_the_same_event_and_taken_back_another() -> None:

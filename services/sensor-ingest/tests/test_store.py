@@ -121,7 +121,7 @@ async def test_two_replicas_at_once_store_one_value_and_correct_it_once(database
 
 async def test_a_batch_does_not_read_the_whole_table(database: Sessions) -> None:
     """PostgreSQL keeps the plan it made while the table was young, until the table is analysed."""
-    said = "SELECT coalesce(sum(seq_scan), 0) FROM pg_stat_xact_user_tables WHERE relname LIKE 'observation%'"
+    said = "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_xact_user_tables WHERE relname LIKE 'observation%'"
 
     async with database() as session, session.begin():
         for minute in range(30):

@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 
 from oker_contracts.base import Contract, DeviceId, Instant, Part, PropertyName, Slug, Text, Title, Unit
-from oker_contracts.sensor.device_declared_v2 import Point, ProfileRef, upcast_v1 as upcast_declaration
+from oker_contracts.sensor.device_declared_v2 import Point, ProfileRef
+from oker_contracts.sensor.device_declared_v2 import upcast_v1 as upcast_declaration
 
 
 class Mounting(Part):

@@ -32,7 +32,7 @@ class Series(Part):
     corrected: list[Position] = Field(
         default=[], description="Positions for whose time another value was known before."
     )
-    reported: list[Reported] = []
+    reported: list[Reported] = Field(default=[])
 
 
 class ObservationsRecordedV2(Contract):

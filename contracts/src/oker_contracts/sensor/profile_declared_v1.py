@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, StringConstraints
 from oker_contracts.base import Contract, Part, PropertyName, Result, Slug, Text, Title, Unit
 
 Codec = Literal["none", "cayenne_lpp", "javascript", "senml", "json", "object"]
-"""``javascript`` is a TS013 codec, ``senml`` is RFC 8428, ``json`` reads plain JSON by ``measurements``, ``object`` reads
-what the network server has decoded."""
+"""``javascript`` is a TS013 codec, ``senml`` is RFC 8428, ``json`` reads plain JSON by ``measurements``, ``object``
+reads what the network server has decoded."""
 JsonPath = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,200}$")]
 Hex = Annotated[str, StringConstraints(pattern=r"^([0-9A-Fa-f]{2}){0,512}$")]
 Script = Annotated[str, StringConstraints(max_length=65_536, pattern=r"^[^\x00]*$")]
@@ -56,8 +56,8 @@ class ProfileDeclaredV1(Contract):
     description: Text = ""
     codec: Codec
     script: Script = ""
-    measurements: Annotated[list[Measurement], Field(max_length=64)] = []
+    measurements: list[Measurement] = Field(default=[], max_length=64)
     time_path: JsonPath | None = Field(default=None, description="For json: where the time of the measurement stands.")
     time_format: Literal["rfc3339", "unix_s", "unix_ms"] = "rfc3339"
-    variables: Annotated[dict[Slug, Value], Field(max_length=32)] = {}
-    vectors: Annotated[list[Vector], Field(max_length=64)] = []
+    variables: dict[Slug, Value] = Field(default={}, max_length=32)
+    vectors: list[Vector] = Field(default=[], max_length=64)

@@ -246,8 +246,8 @@ class Chunk:
 
     @property
     def id(self) -> str:
-        """The event's id: a hash of what it says, so that what is said again is known."""
-        return sha256(self.data).hexdigest()
+        """The event's id: 128 bits of a hash of what it says, so that what is said again is known."""
+        return sha256(self.data).hexdigest()[:32]
 
     @property
     def count(self) -> int:

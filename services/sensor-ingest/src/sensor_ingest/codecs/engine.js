@@ -1,8 +1,8 @@
 // What stands between a codec and the engine: built-in objects without chance, clock and shared state.
 //
 // Evaluated once a context; the codec stands behind 10,000 empty lines, so that its lines can be told from these.
-// Gives a function of (script, variables), which gives a function of (JSON text of
-// [bytes, fPort, recvTime in milliseconds or null]) that answers with JSON text {data, warnings, errors, thrown}.
+// Gives a function of (script, variables, whether the script starts anew with each call), which gives a function of
+// (JSON text of [bytes, fPort, recvTime in milliseconds]) that answers with JSON text {data, warnings, errors} or {thrown}.
 (function () {
   "use strict";
   const { parse, stringify } = JSON;
@@ -121,24 +121,26 @@
   }
 
   takeAwayChanceAndClock();
-  return function (script, variables) {
+  return function (script, variables, anew) {
     function defined() {
       const module = { exports: {} };
       return script(module, module.exports);
     }
+    let kept;
     try {
-      defined();
+      kept = defined();
     } catch (whatever) {
       // loaded once before all is frozen, so that a codec may add what an old engine lacks
     }
     freezeAll();
+    const functions = anew || !kept ? defined : () => kept;
     const known = new Set(ownKeys(globalThis));
     return function (text) {
       try {
         const [bytes, fPort, received] = parse(text);
         now = received;
         const input = { bytes, fPort, recvTime: new Moment(received), variables: parse(variables) };
-        return answer(decode(defined(), input));
+        return answer(decode(functions(), input));
       } catch (error) {
         return thrown(error);
       } finally {

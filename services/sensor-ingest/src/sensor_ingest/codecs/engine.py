@@ -86,8 +86,12 @@ class Engine:
             return Ran("memory", seconds=seconds)
         return Ran("answer", said, seconds)
 
-    def load(self, key: str, script: str, variables: str) -> Ran:
-        """Load a codec; ``variables`` is JSON text."""
+    def load(self, key: str, script: str, variables: str, anew: bool = True) -> Ran:
+        """Load a codec; ``variables`` is JSON text.
+
+        Args:
+            anew: whether the script's own variables start anew with each call. That costs what its tables cost.
+        """
         while len(self._contexts) >= CONTEXTS:
             self._contexts.popitem(last=False)
         context = quickjs.Context()
@@ -96,7 +100,7 @@ class Engine:
         context.set_time_limit(LOAD_SECONDS)
         try:
             harness = context.eval(self._harness)
-            self._contexts[key] = context, harness(context.eval(f"{_HEAD}{script}{_TAIL}"), variables)
+            self._contexts[key] = context, harness(context.eval(f"{_HEAD}{script}{_TAIL}"), variables, anew)
         except (quickjs.JSException, MemoryError, ValueError) as error:
             return _not_loaded(error)
         context.set_time_limit(CALL_SECONDS)

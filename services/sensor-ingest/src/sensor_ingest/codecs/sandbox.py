@@ -88,7 +88,7 @@ class Sandbox:
 
 
 class Here:
-    """The same in this process, for the scripts that are shipped with the service."""
+    """The same in this process, for the scripts shipped with the service, which keep nothing between calls."""
 
     def __init__(self) -> None:
         self._engine = Engine()
@@ -98,5 +98,5 @@ class Here:
         ran = self._engine.run(key, text)
         if ran.kind != "unknown":
             return ran
-        loaded = self._engine.load(key, script, variables)
+        loaded = self._engine.load(key, script, variables, anew=False)
         return self._engine.run(key, text) if loaded.kind == "answer" else loaded

@@ -1,6 +1,7 @@
 """Whether a profile keeps what its test vectors promise."""
 
 import math
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -88,7 +89,7 @@ def _result(profile: Profile, vector: Vector) -> Any:
     payload = bytes.fromhex(vector.bytes)
     if profile.codec in ("javascript", "object"):
         decoded = read_json(vector.body.encode()) if profile.codec == "object" else None
-        data = decoded_data(profile, payload, vector.f_port, RECEIVED, decoded, lambda: 0.0)
+        data = decoded_data(profile, payload, vector.f_port, RECEIVED, decoded, time.monotonic)
         measured(data, profile.measurements)
         return data
     if profile.codec in ("senml", "json"):

@@ -54,7 +54,7 @@ class Claim:
     repeated: bool = False
     registered: Device | None = None
     is_news: bool = False
-    """Whether more of the device has changed than when it was said."""
+    """Whether it says more than was known, of a device or as a network server."""
     profile: ProfileDeclaredV1 | None = None
     accepted: list[Observation] = field(default_factory=list)
     rejected: list[tuple[int, Refused]] = field(default_factory=list)

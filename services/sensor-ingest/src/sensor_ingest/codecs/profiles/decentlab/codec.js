@@ -17,7 +17,8 @@ function converted(low, high) {
 }
 
 function field(name, unit, compute) {
-  return { name: name, unit: unit, compute: compute };
+  var key = name.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/_$/, "");
+  return { key: key, name: name, unit: unit, compute: compute };
 }
 
 function word(name, unit, at, factor) {
@@ -198,10 +199,6 @@ var MODELS = {
   ]]],
 };
 
-function key(name) {
-  return name.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/_$/, "");
-}
-
 function decodeUplink(input) {
   var bytes = input.bytes, sensors = MODELS[input.variables.model];
   if (!sensors) return { errors: ["unknown model"] };
@@ -216,7 +213,7 @@ function decodeUplink(input) {
     if (at + 2 * count > bytes.length) return { errors: ["the frame ends too early"] };
     for (; words.length < count; at += 2) words.push(bytes[at] << 8 | bytes[at + 1]);
     all[sensor][1].forEach(function (said) {
-      data[key(said.name)] = { displayName: said.name, value: said.compute(words, input.variables), unit: said.unit };
+      data[said.key] = { displayName: said.name, value: said.compute(words, input.variables), unit: said.unit };
     });
   }
   return at === bytes.length ? { data: data } : { errors: ["the frame is too long"] };
