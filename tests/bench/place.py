@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import asyncpg
 import nats
 from nats.aio.client import Client
+from psutil import NoSuchProcess, Process
 from tests.bench.plain import COLUMNS
 from tests.bench.readings import declarations, framed, frames
 from tests.bench.wire import Wire, connect
@@ -182,6 +183,12 @@ class Place:
                 log = log_tail(self.stack.folder / "logs" / f"{name}.log")
                 raise BenchFailed(f"{name} ended with code {process.returncode}\n{log}")
 
+    def cpu_seconds(self, name: str) -> float:
+        """CPU time so far of a process, the broker and the database, with their children."""
+        postmaster = int((self.stack.folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        of = (self.stack.processes[name].pid, self.stack.processes["nats-server"].pid, postmaster)
+        return sum(_cpu_seconds(Process(pid)) for pid in of)
+
     async def last_sequence(self) -> int:
         """The last sequence of the stream."""
         return int((await self.bench.jetstream().stream_info(STREAM)).state.last_seq)
@@ -204,6 +211,14 @@ class Place:
         """Look into another database from now on; the one before may be copied."""
         await self.database.close()
         self.database = await asyncpg.connect(host=self.stack.socket, user="postgres", database=name)
+
+
+def _cpu_seconds(root: Process) -> float:
+    total = 0.0
+    for process in (root, *root.children(recursive=True)):
+        with suppress(NoSuchProcess):
+            total += sum(process.cpu_times()[:2])
+    return total
 
 
 @asynccontextmanager

@@ -87,7 +87,37 @@ def naughty(folder: Path) -> list[Hostile]:
     return [Hostile(f"{number} {text!r:.60}", json.dumps(text).encode()) for number, text in enumerate(texts)]
 
 
-CORPORA = {"json-torture": torture, "naughty-strings": naughty}
+def unstorable(_folder: Path) -> list[Hostile]:
+    """What the corpora leave out: texts that JSON and Python take and PostgreSQL does not, and numbers beyond all."""
+    texts = [
+        "\\u0000",
+        "a\\u0000b",
+        "\\ufffe",
+        "\\ud83d\\ude00",
+        "\\ud83d",
+        "x" * 3_000,
+        "\\u2028",
+        "\\r\\nce-id: 2",
+        "a" * 513,
+    ]
+    quoted = [f'"{text}"' for text in texts]
+    numbers = [
+        "1e400",
+        "-1e400",
+        "9" * 400,
+        "9223372036854775808",
+        "-0.0",
+        "1e-400",
+        "NaN",
+        "-Infinity",
+        "true",
+        "null",
+    ]
+    nested = ['{"\\u0000": 1}', '[["\\u0000"]]', "{" + '"a":{' * 300 + "}" * 301, "[" * 5_000]
+    return [Hostile(f"{n} {text:.40}", text.encode()) for n, text in enumerate([*quoted, *numbers, *nested])]
+
+
+CORPORA = {"json-torture": torture, "naughty-strings": naughty, "beyond the corpora": unstorable}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What the edge promises about one message."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 

@@ -74,9 +74,11 @@ async def test_an_event_that_was_sent_several_times_has_an_end_each_time(
 
 
 async def test_an_event_that_waits_is_pending(
-    bus: TestBus, http: httpx.AsyncClient, verkehr: dict[str, str], heard: Any, sessions: Sessions
+    bus: TestBus, http: httpx.AsyncClient, verkehr: dict[str, str], heard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In binary and in structured mode, and behind others."""
+    """In binary and in structured mode, and behind others; but not for a service that does not hear it."""
+    monkeypatch.setattr(outcomes, "AT_ONCE", 2)
+    others = {"ce-specversion": "1.0", "ce-id": "r-1", "ce-source": "/s", "ce-type": "de.oker.sensor.x.v1"}
 
     async def wait(event: Event[Any], tx: Transaction) -> None:
         raise RetryLater
@@ -88,6 +90,7 @@ async def test_an_event_that_waits_is_pending(
     structured = {"Content-Type": "application/cloudevents+json"}
     said = (body % a_proposal().model_dump_json()).encode()
     await bus.publish_raw("ingest.verkehr.project.proposed.v2", said, structured)
+    await bus.publish_raw("ingest.verkehr.sensor.x.v1", b"{}", others)
 
     async def all_heard() -> bool:
         return {"p-0", "p-1", "p-2", "p-9"} <= set(heard.ids)
@@ -95,9 +98,11 @@ async def test_an_event_that_waits_is_pending(
     await eventually(all_heard, "all are heard")
     second = (await http.get(asked("p-2"), headers=verkehr)).json()
     last = (await http.get(asked("p-9"), headers=verkehr)).json()
+    not_heard = await http.get(asked("r-1"), headers=verkehr)
     heard.behave = None
     await bus.settled()
 
+    assert not_heard.status_code == 404
     assert [(end["outcome"], end["sequence"]) for end in (*second, *last)] == [("pending", 3), ("pending", 4)]
     (ended,) = (await http.get(asked("p-2"), headers=verkehr)).json()
     assert ended["outcome"] == "settled"
@@ -207,3 +212,29 @@ async def test_whose_a_waiting_message_is_its_service_says(
     await bus.settled()
 
     assert end["outcome"] == "pending"
+
+
+async def test_the_same_id_of_another_source_is_another_event(
+    bus: TestBus, http: httpx.AsyncClient, verkehr: dict[str, str]
+) -> None:
+    await bus.publish(a_proposal(), partner="verkehr", id="1", source="/a")
+    await bus.settled()
+
+    assert (await http.get(asked("1", "/a"), headers=verkehr)).status_code == 200
+    assert (await http.get(asked("1", "/b"), headers=verkehr)).status_code == 404
+
+
+async def test_what_ends_while_it_is_looked_for_is_found(
+    bus: TestBus, http: httpx.AsyncClient, verkehr: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither among the ends, a moment ago, nor among what waits, now."""
+    search = outcomes._search
+
+    async def end_meanwhile(*args: Any) -> Any:
+        async with bus.bus.transaction() as tx:
+            await batch.save_ends(tx, [Ended(a_delivery(1, NOON), "settled")])
+        return await search(*args)
+
+    monkeypatch.setattr(outcomes, "_search", end_meanwhile)
+
+    assert (await http.get(asked("1"), headers=verkehr)).json()[0]["outcome"] == "settled"

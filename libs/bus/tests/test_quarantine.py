@@ -357,7 +357,7 @@ async def test_a_fact_can_be_sent_again_as_well(
     bus: TestBus, http: httpx.AsyncClient, unit: dict[str, str], heard: Any
 ) -> None:
     heard.behave = refuse
-    await bus.publish(a_project())
+    project = await bus.publish(a_project())
     await bus.settled()
     heard.behave = None
 
@@ -365,7 +365,7 @@ async def test_a_fact_can_be_sent_again_as_well(
     await bus.settled()
 
     assert answer.json()["outcome"] == "settled"
-    assert len(await bus.announced(CandidateListedV1)) == 1
+    assert [event.causationid for event in await bus.events(CandidateListedV1)] == [project]
 
 
 async def test_the_stream_tells_what_became_of_it(

@@ -224,7 +224,7 @@ def place(database_url: str, partners_file: Path) -> Iterator[tuple[asyncio.Runn
         runner.run(engine.dispose())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrangements())
 def test_any_order_duplication_and_delay_end_in_the_same_tables(

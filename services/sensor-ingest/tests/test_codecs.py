@@ -9,7 +9,7 @@ import pytest
 from builders_codecs import NOON, a_codec, refusal
 
 from oker_contracts import Refused
-from sensor_ingest.codecs import Decoded, Measurement, Profile, decode_frame
+from sensor_ingest.codecs import Decoded, Frame, Measurement, Profile, builtin, decode_frame, decode_frames
 from sensor_ingest.codecs.engine import CONTEXTS, Engine
 
 HERE, APART = "", "acme"
@@ -192,6 +192,41 @@ def test_a_codec_of_one_company_does_not_rest_for_another_with_the_same_name_and
 
     assert refusal(mine, clock=clock)[0] == "codec_suspended"
     assert refusal(theirs, clock=clock)[0] == "payload_undecodable"
+
+
+def test_many_frames_give_the_same_as_each_alone() -> None:
+    script = """function decodeUplink(input) {
+      if (input.bytes[0] === 3) for (;;) {}
+      if (input.bytes[0] === 4) [].concat(Object.assign([], { length: 4294967295 })).sort();
+      return input.bytes[0] === 5 ? { errors: ["five"] } : { data: { a: input.bytes[0], long: "x".repeat(5000) } };
+    }"""
+    mine, other = a_codec(script, "mine", "a"), a_codec("function Decoder(b) { return { a: -b[0] }; }", "other", "a")
+    shipped = builtin()["cayenne-lpp@1"]
+    frames = [Frame(profile, bytes([byte]), 1, NOON) for byte in range(1, 40) for profile in (mine, other, shipped)]
+
+    together = decode_frames(frames)
+
+    assert len(together) == len(frames)
+    for frame, found in zip(frames, together, strict=True):
+        alone: list[Decoded] | tuple[str, str, str]
+        if isinstance(found, Refused):
+            alone = refusal(frame.profile, frame.payload, 1, clock=a_clock([1e9 * frame.payload[0]]))
+            assert (str(found.reason), found.path, found.detail) == alone
+        else:
+            assert decode_frame(frame.profile, frame.payload, 1, NOON) == found
+    assert [str(found.reason) for found in together if isinstance(found, Refused)][:3] == ["payload_undecodable"] * 3
+
+
+def test_a_batch_of_hanging_frames_rests_after_ten() -> None:
+    hangs = a_codec("function decodeUplink(i) { for (;;) {} }", "batch", "a")
+    good = a_codec("function decodeUplink(i) { return { data: { a: 1 } }; }", "batch", "a")
+    frames = [Frame(profile, b"", 1, NOON) for _ in range(40) for profile in (hangs, good)]
+
+    found = decode_frames(frames, clock=lambda: 5.0)
+
+    reasons = [str(each.reason) for each in found[::2] if isinstance(each, Refused)]
+    assert reasons == ["payload_undecodable"] * 10 + ["codec_suspended"] * 30
+    assert found[1::2] == [[Decoded("a", 1.0, "1")]] * 40
 
 
 def test_contexts_are_bounded_and_a_forgotten_one_is_loaded_again() -> None:

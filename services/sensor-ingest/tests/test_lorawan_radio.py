@@ -176,12 +176,26 @@ async def test_decoding_again_is_counted_once_however_often_it_is_asked_for(
     assert await ledger(sessions) == {"stadtwerke": counted(read=3, stored=1, corrected=1, duplicate=1)}
 
 
+async def test_each_version_decodes_anew(
+    bus: TestBus, http: AsyncClient, company: dict[str, str], sessions: Sessions
+) -> None:
+    await say(bus, a_profile(1), a_level_sensor(), heard(30, 4), a_profile(2, divisor=4), a_profile(3, divisor=5))
+
+    for version in (2, 3):
+        await http.post(f"{ASKED}?from=2026-01-01T00:00:00Z&version={version}", headers=company)
+    await bus.settled()
+
+    assert await values(sessions, device="level-7", property="level") == [20.0]
+    assert len(await history(sessions)) == 3
+
+
 async def test_only_what_was_measured_at_the_device_in_the_span_is_decoded_again(
     bus: TestBus, http: AsyncClient, company: dict[str, str]
 ) -> None:
     await say(bus, a_profile(), a_level_sensor())
     replaced = DeviceReplacedV1(device="level-7", hardware=OTHER, replaced_at=NOW - timedelta(minutes=30))
-    await say(bus, replaced)
+    elsewhere = DeviceReplacedV1(device="level-8", hardware=EUI, replaced_at=NOW - timedelta(minutes=30))
+    await say(bus, replaced, a_level_sensor(device="level-8", hardware="spare"), elsewhere)
     await say(bus, heard(50, 1), heard(40, 2), heard(20, 3), heard(45, 4, eui=OTHER), heard(15, 5, eui=OTHER))
     since, until = ((NOW - timedelta(minutes=m)).isoformat().replace("+", "%2B") for m in (45, 10))
 

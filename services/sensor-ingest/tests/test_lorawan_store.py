@@ -200,10 +200,14 @@ def test_a_device_that_was_never_heard_is_late_where_something_is_expected() -> 
 async def test_the_devices_of_a_company_are_counted_apart(database: Sessions) -> None:
     async with database() as session, session.begin():
         await save(session, "stadtwerke", [an_event(0, 4), an_event(1, 6), an_event(0, 4, hardware="b")])
+        await save(session, "stadtwerke", [an_event(1, 11, hardware="b")])
         await save(session, "verkehr", [an_event(0, 40), an_event(1, 60)])
         found = await kept.counts(session, "stadtwerke", None, SINCE, UNTIL)
 
-    assert {name: (row["uplinks"], row["missing"]) for name, row in found.items()} == {EUI: (2, 1), "b": (1, 0)}
+        said = await report(session)
+
+    assert {name: (row["uplinks"], row["missing"]) for name, row in found.items()} == {EUI: (2, 1), "b": (2, 6)}
+    assert [gap["to_f_cnt"] for gap in said["last_gaps"]] == [5]
 
 
 async def test_kept_uplinks_come_page_by_page_in_order(database: Sessions) -> None:

@@ -91,6 +91,7 @@ def test_a_message_of_the_whole_device_stays_as_it_is() -> None:
         (b"\xff", "encoding_invalid", "$"),
         (b"9" * 5_000, "number_out_of_range", "$"),
         (b"1e400", "number_out_of_range", "$"),
+        (b"41.5" + b" " * 64_000, "body_too_large", "$"),
     ],
 )
 def test_what_is_no_number_is_refused_in_words(payload: bytes, code: str, path: str) -> None:

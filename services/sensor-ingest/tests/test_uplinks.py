@@ -1,5 +1,7 @@
 """LoRaWAN uplinks, forwarded from MQTT, on their way to observations."""
 
+import asyncio
+
 import pytest
 from builders_sensor_ingest import (
     EUI,
@@ -63,8 +65,9 @@ async def test_an_uplink_of_the_things_stack_becomes_observations(bus: TestBus, 
 async def test_what_a_network_server_says_is_kept_and_announced_once(bus: TestBus, sessions: Sessions) -> None:
     join = an_mqtt_message(an_uplink(deduplicationId="j-1"), topic("join"))
     undeclared = an_mqtt_message(an_uplink(deviceInfo={"devEui": "0" * 16}), topic(eui="0" * 16))
-    for claim in (a_weather_station(), an_mqtt_message(), an_mqtt_message(), join, undeclared):
-        await bus.publish(claim, partner="stadtwerke")
+    await say(bus, a_weather_station())
+    copies = [an_mqtt_message() for _ in range(20)]
+    await asyncio.gather(*(bus.publish(claim, partner="stadtwerke") for claim in (*copies, join, undeclared)))
     await bus.settled()
 
     facts = await bus.announced(LorawanEventsRecordedV1)

@@ -47,16 +47,18 @@ class ObservationsRecordedV2(Contract):
     series: list[Series]
 
 
+COLUMNS = ("phenomenon_times", "result_times", "values", "event_sources", "event_ids")
+
+
 def upcast_v1(data: dict[str, Any]) -> dict[str, Any]:
     """Version 1 had a row for each value."""
     series: dict[str, dict[str, Any]] = {}
     for row in data["observations"]:
         head = {name: row[name] for name in ("datastream", "device", "property", "unit")}
-        columns = {name: [] for name in ("phenomenon_times", "result_times", "values", "event_sources", "event_ids")}
-        one = series.setdefault(row["datastream"], {**head, **columns, "corrected": []})
+        one = series.setdefault(row["datastream"], {**head, "corrected": [], **{name: [] for name in COLUMNS}})
         if row["outcome"] == "corrected":
             one["corrected"].append(len(one["values"]))
-        for name in columns:
-            one[name].append(row[name[:-1]])
+        for name in COLUMNS:
+            one[name].append(row[name.removesuffix("s")])
     rest = {name: value for name, value in data.items() if name != "observations"}
     return {**rest, "series": list(series.values())}

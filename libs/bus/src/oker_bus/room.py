@@ -1,4 +1,4 @@
-"""Room on the streams: how full each is, and what may go from a company's intake stream (docs/adr/0011).
+"""Room on the streams: how full each is, and what may go from a company's intake stream (docs/adr/0013).
 
 A stream that is full refuses (``discard=new``), and no intake stream forgets by age. So what has been settled is
 removed here, oldest first, when a stream fills up or its messages are older than the company's file says. What is not

@@ -1,4 +1,4 @@
-"""The command `oker`: accounts, topology, identity, ledger, outcome, quarantine, trail, contracts."""
+"""The command `oker`: accounts, topology, identity, devices, ledger, outcome, quarantine, trail, contracts."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from oker_cli import (
     accounts,
     contracts,
+    devices,
     identity,
     import_command,
     ledger_command,
@@ -60,6 +61,7 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(topology.app, name="topology")
 app.add_typer(identity.app, name="identity")
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(devices.app, name="devices")
 app.add_typer(import_command.app, name="import")
 app.command("token")(identity.token)
 app.add_typer(ledger_command.app, name="ledger")

@@ -54,7 +54,7 @@ class Services:
         if service not in self.urls:
             raise Failure(f"OKER_SERVICE_URLS names no service {service!r}; it names {', '.join(sorted(self.urls))}", 2)
         place = f"{self.urls[service]}{path}"
-        headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"}
+        headers = {"Authorization": f"Bearer {self.token.get_secret_value()}", **said.pop("headers", {})}
         try:
             answer = await self.http.request(method, place, headers=headers, **said)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

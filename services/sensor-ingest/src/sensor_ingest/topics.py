@@ -11,6 +11,8 @@ from oker_contracts.envelope import MAX_ATTRIBUTE, read_json
 
 NETWORK_SERVERS = ("application", "v3")
 """How the topics of ChirpStack and of The Things Stack begin."""
+MAX_BODY = 64_000
+"""Bytes of a plain message."""
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:-]{0,63}")
 _PROPERTY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
@@ -59,8 +61,11 @@ def record(plain: Plain, payload: bytes) -> bytes:
     A value alone is a JSON number, or an object with ``value`` and perhaps ``unit``, ``time`` and ``id``.
 
     Raises:
-        Refused: ``payload_undecodable`` for a number in another spelling, else as :func:`read_json`.
+        Refused: ``body_too_large``, ``payload_undecodable`` for a number in another spelling, else as
+            :func:`read_json`.
     """
+    if len(payload) > MAX_BODY:
+        raise Refused(Reason.BODY_TOO_LARGE, "$", f"A message over MQTT has {MAX_BODY} bytes at most.")
     if plain.property is None:
         return payload
     said = _value(payload)

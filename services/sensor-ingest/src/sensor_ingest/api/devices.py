@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -142,13 +143,12 @@ def _whole(
         silence = (now - (last or stream.declared[0])).total_seconds()
         told["late"] = stream.interval_seconds is not None and silence > 3 * stream.interval_seconds
     places = device.all_placements
-    ends = [*(place.since for place in places[1:]), None]
     return {
         **shown,
         "mountings": [{"hardware": hardware[stay.since], **_span(stay.since, stay.until)} for stay in here],
         "placements": [
-            {"location": registry.geojson(place.location), **_span(place.since, until)}
-            for place, until in zip(places, ends, strict=True)
+            {"location": registry.geojson(place.location), **_span(place.since, following.since if following else None)}
+            for place, following in zip_longest(places, places[1:])
         ],
         "declared_at": _time(device.declared[0]),
         "declared_source": device.declared[1],

@@ -3,7 +3,8 @@
 No database, no broker. Strangers' JavaScript runs in a process of its own, see :mod:`sensor_ingest.codecs.engine`.
 """
 
-from sensor_ingest.codecs.decoding import decode_frame, decode_json
+from sensor_ingest.codecs.decoding import decode_frame, decode_frames, decode_json
+from sensor_ingest.codecs.javascript import Frame
 from sensor_ingest.codecs.profile import Codec, Decoded, Measurement, Profile, TimeFormat, Vector
 from sensor_ingest.codecs.shipped import builtin
 from sensor_ingest.codecs.vectors import check_profile
@@ -11,6 +12,7 @@ from sensor_ingest.codecs.vectors import check_profile
 __all__ = [
     "Codec",
     "Decoded",
+    "Frame",
     "Measurement",
     "Profile",
     "TimeFormat",
@@ -18,5 +20,6 @@ __all__ = [
     "builtin",
     "check_profile",
     "decode_frame",
+    "decode_frames",
     "decode_json",
 ]

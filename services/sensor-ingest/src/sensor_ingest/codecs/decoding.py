@@ -1,13 +1,14 @@
 """The way from a frame or a body to numbers, by the codec of a profile."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from oker_contracts import Reason, Refused
 from oker_contracts.envelope import read_json
 from sensor_ingest.codecs import cayenne_lpp, javascript, plain_json, senml
+from sensor_ingest.codecs.javascript import Frame
 from sensor_ingest.codecs.mapping import Record, measured, records
 from sensor_ingest.codecs.profile import Decoded, Profile
 
@@ -44,6 +45,36 @@ def decode_frame(
     return measured(decoded_data(profile, payload, f_port, recv_time, network_object, clock), profile.measurements)
 
 
+def decode_frames(
+    frames: Sequence[Frame], *, clock: Callable[[], float] = time.monotonic
+) -> list[list[Decoded] | Refused]:
+    """As :func:`decode_frame` for each, in their order; companies' JavaScript is called in one go, which is faster.
+
+    What is refused stands in the place of its numbers.
+    """
+    apart = [number for number, frame in enumerate(frames) if _is_strangers(frame)]
+    data = dict(zip(apart, javascript.decode_all([frames[number] for number in apart], clock), strict=True))
+    return [_numbers(frame, data.get(number, _NOT_YET), clock) for number, frame in enumerate(frames)]
+
+
+_NOT_YET = object()
+
+
+def _is_strangers(frame: Frame) -> bool:
+    return frame.profile.codec == "javascript" and bool(frame.profile.owner) and len(frame.payload) <= MAX_FRAME
+
+
+def _numbers(frame: Frame, data: Any, clock: Callable[[], float]) -> list[Decoded] | Refused:
+    if isinstance(data, Refused):
+        return data
+    try:
+        if data is _NOT_YET:
+            return decode_frame(frame.profile, frame.payload, frame.f_port, frame.recv_time, clock=clock)
+        return measured(data, frame.profile.measurements)
+    except Refused as refused:
+        return refused
+
+
 def decoded_data(
     profile: Profile,
     payload: bytes,
@@ -54,7 +85,7 @@ def decoded_data(
 ) -> Any:
     """The data between codec and measurements, for ``javascript`` and ``object``."""
     if profile.codec == "javascript":
-        return javascript.decode(profile, payload, f_port, recv_time, clock)
+        return javascript.decode(Frame(profile, payload, f_port, recv_time), clock)
     if profile.codec == "object":
         if network_object is None:
             detail = f"{profile.id} reads what the network server decoded, and it decoded nothing; set a codec there."

@@ -2,7 +2,8 @@
 //
 // Evaluated once a context; the codec stands behind 10,000 empty lines, so that its lines can be told from these.
 // Gives a function of (script, variables, whether the script starts anew with each call), which gives a function of
-// (JSON text of [bytes, fPort, recvTime in milliseconds]) that answers with JSON text {data, warnings, errors} or {thrown}.
+// (JSON text of [bytes, fPort, recvTime in milliseconds]) that answers with JSON text {data, warnings,
+// errors} or {thrown}.
 (function () {
   "use strict";
   const { parse, stringify } = JSON;

@@ -7,7 +7,7 @@ there, so the same bytes give the same data for ever. Nothing that a codec chang
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,10 +17,11 @@ from typing import Any
 from oker_contracts import Reason, Refused
 from sensor_ingest.codecs.engine import CALL_SECONDS, MEMORY, Ran
 from sensor_ingest.codecs.profile import Profile
-from sensor_ingest.codecs.sandbox import Here, Sandbox
+from sensor_ingest.codecs.sandbox import Call, Here, Sandbox
 from sensor_ingest.codecs.values import shown
 
 SCRIPT_BYTES = 65_536
+MAX_BATCH = 500
 SPARE_SECONDS = 0.001
 """Processor time of a call that is never counted against its profile; a usual codec needs 0.00002."""
 OVERTIME_SECONDS = 0.19
@@ -58,26 +59,67 @@ def _sandbox() -> Sandbox:
     return Sandbox()
 
 
-def decode(
-    profile: Profile, payload: bytes, f_port: int, recv_time: datetime, clock: Callable[[], float]
-) -> dict[str, Any] | Any:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The bytes of an uplink, and the profile that reads them."""
+
+    profile: Profile
+    payload: bytes
+    f_port: int
+    recv_time: datetime
+
+
+def decode(frame: Frame, clock: Callable[[], float]) -> Any:
     """The ``data`` that the profile's codec makes of a frame.
 
     Raises:
         Refused: ``payload_undecodable`` with the codec's own errors, or how it was stopped; ``codec_suspended``;
             ``profile_invalid`` where the script cannot be loaded.
     """
-    account = _account(profile.key)
-    if clock() < account.rests_until:
+    call = _call(frame, clock)
+    place = _sandbox() if frame.profile.owner else _in_this_process()
+    return _concluded(frame.profile, place.run(*call), clock)
+
+
+def decode_all(frames: Sequence[Frame], clock: Callable[[], float]) -> list[Any | Refused]:
+    """The same for many frames, whose codecs are called in one go; what is refused stands in the place of its data."""
+    found: list[Any | Refused] = []
+    while len(found) < len(frames):
+        batch: list[tuple[Frame, Call]] = []
+        for frame in frames[len(found) : len(found) + MAX_BATCH]:
+            try:
+                batch.append((frame, _call(frame, clock)))
+            except Refused as refused:
+                if not batch:
+                    found.append(refused)
+                break
+        if batch:
+            ends = _sandbox().run_some([call for _, call in batch])
+            found += [_said(frame.profile, ran, clock) for (frame, _), ran in zip(batch, ends, strict=False)]
+    return found
+
+
+def _said(profile: Profile, ran: Ran, clock: Callable[[], float]) -> Any | Refused:
+    try:
+        return _concluded(profile, ran, clock)
+    except Refused as refused:
+        return refused
+
+
+def _call(frame: Frame, clock: Callable[[], float]) -> Call:
+    profile = frame.profile
+    if clock() < _account(profile.key).rests_until:
         detail = f"Codec {profile.id} used up its processor time and rests for {REST_SECONDS:.0f} seconds."
         raise Refused(Reason.CODEC_SUSPENDED, "$.data", detail)
-    if len(profile.script.encode("utf-8", "replace")) > SCRIPT_BYTES:
+    if len(profile.script) > SCRIPT_BYTES:
         raise Refused(Reason.PROFILE_INVALID, "$.script", f"A script has {SCRIPT_BYTES} bytes at most.")
-    text = f"[{list(payload)},{f_port},{int(recv_time.timestamp() * 1000)}]"
+    text = f"[{list(frame.payload)},{frame.f_port},{int(frame.recv_time.timestamp() * 1000)}]"
     variables = json.dumps(dict(profile.variables)) if profile.variables else "{}"
-    place = _sandbox() if profile.owner else _in_this_process()
-    ran = place.run(profile.key, text, profile.script, variables)
-    _charge(account, ran, clock())
+    return profile.key, text, profile.script, variables
+
+
+def _concluded(profile: Profile, ran: Ran, clock: Callable[[], float]) -> Any:
+    _charge(_account(profile.key), ran, clock())
     if ran.kind != "answer":
         raise _stopped(profile, ran)
     return _data(profile, ran.text)

@@ -99,6 +99,11 @@ def _register_profile(claim: Claim, data: ProfileDeclaredV1, registry: Registry)
             detail = f"Version {data.version} of {data.profile!r} is there, and says something else; say the next one."
             raise Refused(Reason.PROFILE_INVALID, "$.version", detail)
         return
+    for position, measurement in enumerate(data.measurements):
+        try:
+            units.check_unit(measurement.unit)
+        except ValueError as error:
+            raise Refused(Reason.UNIT_UNKNOWN, f"$.measurements[{position}].unit", str(error)) from None
     if faults := codecs.check_profile(profile):
         raise Refused(Reason.PROFILE_INVALID, "$.vectors", faults[0])
     versions[data.version] = profile

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 import structlog
@@ -182,15 +183,16 @@ def _outcome(claim: Claim) -> Outcome:
 
 
 def _report(claims: list[Claim]) -> None:
-    """One line a batch, after the commit; the ids of messages are in the tables."""
-    reasons = Counter(str(claim.refused.reason) for claim in claims if claim.refused)
-    reasons += Counter(str(refused.reason) for claim in claims for _, refused in claim.rejected)
-    outcomes = Counter(str(outcome) for claim in claims for outcome in claim.outcomes)
-    log.info("claims.ingested", messages=len(claims), **outcomes)
-    for partner in {claim.partner for claim in claims}:
-        own = [claim for claim in claims if claim.partner == partner]
-        ended = Counter(str(outcome) for claim in own for outcome in claim.outcomes)
+    """One line a batch and a few counts, after the commit; the ids of messages are in the tables."""
+    partners: dict[str, list[Claim]] = {}
+    for claim in claims:
+        partners.setdefault(claim.partner, []).append(claim)
+    for partner, own in partners.items():
+        ended = Counter[str](chain.from_iterable(claim.outcomes for claim in own))
         ended["quarantined"] = sum(len(claim.rejected) for claim in own)
         metrics.count_readings(partner, ended)
+    log.info("claims.ingested", messages=len(claims), partners=len(partners))
+    reasons = Counter(str(claim.refused.reason) for claim in claims if claim.refused)
+    reasons += Counter(str(refused.reason) for claim in claims for _, refused in claim.rejected)
     if reasons:
         log.warning("claims.quarantined", **reasons)

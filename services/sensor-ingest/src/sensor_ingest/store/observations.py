@@ -30,7 +30,7 @@ class ObservationRow(Base, table=True):
     """
 
     __tablename__ = "observation"
-    __table_args__ = {"postgresql_partition_by": "RANGE (phenomenon_time)"}
+    __table_args__ = ({"postgresql_partition_by": "RANGE (phenomenon_time)"},)
 
     datastream: UUID = Field(primary_key=True)
     phenomenon_time: datetime = Field(primary_key=True, sa_type=DateTime(timezone=True))
@@ -66,7 +66,7 @@ SELECT i.*, coalesce((SELECT true FROM observation o WHERE o.datastream = i.data
                       AND o.phenomenon_time = i.phenomenon_time
                       AND o.phenomenon_time >= $12 AND o.phenomenon_time <= $13 LIMIT 1), false) AS known
 FROM inserted i
-"""
+"""  # noqa: S608
 """The query around the insert sees the table as it was before it: `known` means known before this batch.
 
 No EXISTS, since a plan made while the table is young answers it by reading the whole table for every batch. The span of

@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.execute("ALTER INDEX observation_pkey RENAME TO observation_whole_pkey")
     _create({"postgresql_partition_by": "RANGE (phenomenon_time)"})
     op.execute(MAKE_PARTITIONS)
-    op.execute(f"INSERT INTO observation ({COLUMNS}) SELECT {COLUMNS} FROM observation_whole")
+    op.execute(f"INSERT INTO observation ({COLUMNS}) SELECT {COLUMNS} FROM observation_whole")  # noqa: S608
     op.drop_table("observation_whole")
 
 
@@ -35,7 +35,7 @@ def downgrade() -> None:
     op.rename_table("observation", "observation_parts")
     op.execute("ALTER INDEX observation_pkey RENAME TO observation_parts_pkey")
     _create({})
-    op.execute(f"INSERT INTO observation ({COLUMNS}) SELECT {COLUMNS} FROM observation_parts")
+    op.execute(f"INSERT INTO observation ({COLUMNS}) SELECT {COLUMNS} FROM observation_parts")  # noqa: S608
     op.drop_column("observation", "reported_value")
     op.drop_column("observation", "reported_unit")
     op.drop_table("observation_parts")

@@ -1,6 +1,6 @@
 // Decentlab sensors, protocol version 2. A frame: version, device id, flags, then for each flag that is set the
-// 16-bit words of one sensor, most significant byte first. The last flag is the battery, the first that of DL-IAM and DL-PM.
-// Source: Decentlab's data sheets, section "Payload format"; the model stands in the variable "model".
+// 16-bit words of one sensor, most significant byte first. The last flag is the battery, with DL-IAM and
+// DL-PM the first. Source: Decentlab's data sheets, section "Payload format"; the model stands in the variable "model".
 var DEGREES = "°C";
 
 function signed(word) {

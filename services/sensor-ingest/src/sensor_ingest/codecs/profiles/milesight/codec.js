@@ -1,5 +1,6 @@
-// Milesight IoT sensors: [channel, type, value…] repeated, least significant byte first. The meaning of a channel differs
-// between models; the model stands in the variable "model". Source: Milesight's user guides, "Device payload".
+// Milesight IoT sensors: [channel, type, value…] repeated, least significant byte first. The meaning of a channel
+// differs between models; the model stands in the variable "model".
+// Source: Milesight's user guides, "Device payload".
 function unsigned(bytes, at, size) {
   var value = 0;
   for (var i = size - 1; i >= 0; i--) value = value * 256 + bytes[at + i];
