@@ -49,7 +49,7 @@ class Archive:
         async def known() -> bool:
             return await self.stored(device) is not None
 
-        await eventually(known, "the device is known")
+        await eventually(known, "the device is known", 30)
 
     async def stored(self, device: str | None = None) -> int | None:
         """How many values count for the device; nothing if it is not known."""

@@ -61,12 +61,13 @@ async def test_messages_and_readings_are_counted_by_company_and_outcome_and_neve
 async def test_streams_and_durables_are_measured(stack: Stack) -> None:
     async def looked() -> dict[tuple[str, ...], float]:
         seen = await samples(stack)
-        return seen if ("oker_stream_limit_bytes", "stream=IN_verkehr") in seen else {}
+        limit = seen.get(("oker_stream_limit_bytes", "stream=IN_verkehr"))
+        return seen if limit == 5_000_000_000 else {}  # another test may just have made it smaller
 
-    seen = await eventually(looked, "the streams were looked at", 15)
+    seen = await eventually(looked, "the streams were looked at", 20)
 
     limits = {name[1].removeprefix("stream="): v for name, v in seen.items() if name[0] == "oker_stream_limit_bytes"}
-    assert limits["IN_verkehr"] == limits["IN_stadtwerke"] == 5_000_000_000
+    assert limits["IN_stadtwerke"] == 5_000_000_000
     assert limits["SENSOR"] == 20_000_000_000
     assert limits["verkehr:$MQTT_msgs"] == 3_000_000_000
     assert seen["oker_stream_full", "stream=SENSOR"] == 0

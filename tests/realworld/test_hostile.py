@@ -10,6 +10,7 @@ import io
 import json
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -228,7 +229,9 @@ async def over_device_import(door: Door, tally: Tally, corpus: list[Hostile]) ->
     good = ["hostile", "Trafostation", "t", "Cel", "environment", "Lufttemperatur"]
     for hostile in corpus:
         text = hostile.text.decode("utf-8", "replace")
-        cell = json.loads(text) if hostile.name[0].isdigit() else text
+        cell = text
+        with suppress(ValueError, RecursionError):
+            cell = str(json.loads(text))
         file = io.StringIO()
         writer = csv.writer(file)
         writer.writerows([columns, *([*good[:at], cell, *good[at + 1 :]] for at in range(len(good)))])

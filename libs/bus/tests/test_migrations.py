@@ -20,7 +20,8 @@ INSERT INTO settlement (consumer, stream, sequence, stored_at, partner, outcome,
 """
 REFUSED = """
 INSERT INTO quarantine (consumer, stream, sequence, stored_at, part, partner, reason, path, detail, headers, body,
-  quarantined_at) VALUES ('c', 'IN_verkehr', 3, '2026-10-25 22:59:59Z', 1, 'verkehr', 'unit_mismatch', '$', '', '{}', '', now())
+  quarantined_at) VALUES
+('c', 'IN_verkehr', 3, '2026-10-25 22:59:59Z', 1, 'verkehr', 'unit_mismatch', '$', '', '{}', '', now())
 """
 COUNTED = """
 SELECT partner, day, messages_settled, messages_duplicate, messages_quarantined, read, stored, corrected, quarantined,

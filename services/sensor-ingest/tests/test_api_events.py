@@ -12,6 +12,7 @@ from oker_bus.edge import Sessions
 from oker_contracts import TYPE_PREFIX, Contract
 from oker_contracts.sensor.device_registered_v2 import DeviceRegisteredV2
 from oker_testkit.bus import TestBus
+from sensor_ingest import gateway
 from sensor_ingest.api import events
 
 IN = "IN_stadtwerke"
@@ -308,6 +309,21 @@ async def test_of_a_batch_that_fills_the_stream_the_rest_is_named_and_can_be_sen
     rest = [said for said, status in zip(readings(500), statuses(answer), strict=True) if status == 503]
     assert (await post(http, a_batch(*rest), company)).status_code == 202
     assert await stored(bus) == 500
+
+
+async def test_after_the_first_event_that_has_no_room_none_is_stored_although_it_would_fit(
+    bus: TestBus, http: AsyncClient, company: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "WINDOW", 1)
+    config = (await bus.jetstream.stream_info(IN)).config
+    await bus.jetstream.update_stream(config.evolve(max_bytes=5_000))
+    first, second, third = readings(3)
+    second["data"]["remark"] = "x" * 6_000
+
+    answer = await post(http, a_batch(first, second, third), company)
+
+    assert statuses(answer) == [202, 503, 503]
+    assert await stored(bus) == 1
 
 
 async def test_nothing_of_a_batch_is_taken_that_the_broker_does_not_confirm(

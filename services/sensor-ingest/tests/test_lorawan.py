@@ -69,7 +69,9 @@ def test_several_gateways_are_one_uplink_with_the_best_signal() -> None:
     assert {name: said.state[name] for name in ("rssi", "snr", "gateways")} == {"rssi": -71, "snr": 9.25, "gateways": 5}
 
 
-@pytest.mark.parametrize("rx", [{}, [], [7], "strong", [{"rssi": "loud"}], [{"rssi": True}], [{"rssi": 1e300}], None])
+@pytest.mark.parametrize(
+    "rx", [{}, [], [7], "strong", [{"rssi": "loud"}], [{"rssi": True}], [{"rssi": 1e300}], [{"rssi": 10**400}], None]
+)
 def test_a_signal_that_cannot_be_read_costs_no_uplink(rx: Any) -> None:
     said = read(an_uplink(rxInfo=rx, txInfo=rx, dr=rx))
 

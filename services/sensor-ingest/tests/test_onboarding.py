@@ -51,7 +51,7 @@ def known_device(**said: Any) -> Device:
 
 
 def test_rows_of_a_device_become_one_declaration() -> None:
-    second = "trafo-12;;temperature;Cel;environment;Temperatur"
+    second = "trafo-12;;temperature;Cel;environment;Lufttemperatur"
 
     results, declared = judged(a_file(RIGHT, second))
 
@@ -62,14 +62,14 @@ def test_rows_of_a_device_become_one_declaration() -> None:
 
 
 def test_all_columns_are_read() -> None:
-    row = "t-1;p;%;grid;Feuchte;Name;Worte;dragino-lht65;3;70B3D57ED0001A2C;10.5;52.25;71.5;https://x.org/p;900;0;100"
+    row = "t-1;p;%;grid;Feuchte;Name;Im Keller;dragino-lht65;3;70B3D57ED0001A2C;10.5;52.25;71.5;https://x.org/p;900;0;100"
 
     (said,) = judged(a_file(row, header=FULL))[1]
 
     assert said == {
         "device": "t-1",
         "name": "Name",
-        "description": "Worte",
+        "description": "Im Keller",
         "profile": {"name": "dragino-lht65", "version": 3},
         "hardware": "70B3D57ED0001A2C",
         "location": {"type": "Point", "coordinates": [10.5, 52.25, 71.5]},
@@ -108,7 +108,8 @@ def test_what_a_spreadsheet_saves_is_read(encoding: str, separator: str, newline
         ("t;;power_1;kW;grid;W", "field_missing", "name"),
         ("t;N;Power;kW;grid;W", "field_value_invalid", "property"),
         ("t;N;power_1;kWh;grid;W", "unit_unknown", "unit"),
-        ("t;N;power_1;;grid;W", "field_value_invalid", "unit"),
+        ("t;N;power_1;;grid;W", "unit_unknown", "unit"),
+        ("t;N;power_1;m³;grid;W", "unit_unknown", "unit"),
         ("t;N;power_1;kW;visitors;W", "dataset_unknown", "dataset"),
         ("t;N;power_1;kW;Grid!;W", "field_value_invalid", "dataset"),
         ("t;N;power_1;kW;grid;", "field_value_invalid", "observed_property"),
@@ -141,7 +142,7 @@ def test_a_wrong_row_is_named_with_its_column(row: str, code: str, column: str) 
     ],
 )
 def test_a_wrong_cell_is_named_with_its_column(column: str, cell: str, code: str) -> None:
-    right = "t-1;p;%;grid;Feuchte;Name;Worte;dragino-lht65;3;h-1;10.5;52.25;71.5;https://x.org/p;900;0;100"
+    right = "t-1;p;%;grid;Feuchte;Name;Im Keller;dragino-lht65;3;h-1;10.5;52.25;71.5;https://x.org/p;900;0;100"
     cells = right.split(";")
     cells[onboarding.COLUMNS.index(column)] = cell
 
@@ -177,7 +178,7 @@ def test_rows_of_a_device_must_not_contradict() -> None:
 
     assert refused(a_file(RIGHT, other)) == [(3, "field_value_invalid", "name")]
     assert refused(a_file(RIGHT, RIGHT)) == [(3, "field_value_invalid", "property")]
-    assert refused(a_file("trafo-12;;power_2;kw;grid;W", other)) == [(2, "field_missing", "name")]
+    assert refused(a_file("trafo-12;;power_2;kW;grid;W", other)) == [(2, "field_missing", "name")]
 
 
 def test_what_no_row_says_of_a_known_device_stays() -> None:

@@ -182,7 +182,7 @@ async def _mqtt(nats: Client, slug: str, intake: Any) -> Mqtt:
     forwarded = (intake.subjects or {}).get(_forwarded_subject(slug), 0)
     if forwarded + waiting.pending + waiting.unacknowledged > stored:
         forwarded = await _forwarded_once(nats, slug)
-    return Mqtt(stored, forwarded, waiting, intake_is_complete=intake.first_seq <= 1)
+    return Mqtt(stored, forwarded, waiting, intake_is_complete=intake.messages == intake.last_seq)
 
 
 async def _forwarded_once(nats: Client, slug: str) -> int:

@@ -33,7 +33,7 @@ REQUIRED = ("device", "property", "unit", "dataset", "observed_property")
 OF_DEVICE = ("name", "description", "profile", "profile_version", "hardware", "longitude", "latitude", "altitude")
 COLUMNS = (*REQUIRED, *OF_DEVICE, "definition", "interval_seconds", "minimum", "maximum")
 WHOLE = frozenset({"profile_version", "interval_seconds"})
-NUMBERS = frozenset({"longitude", "latitude", "altitude", "minimum", "maximum"}) | WHOLE
+NUMBERS = WHOLE | {"longitude", "latitude", "altitude", "minimum", "maximum"}
 MAX_ROWS, MAX_BYTES, MAX_CELL = 10_000, 5_000_000, 20_000
 STREAMS = 64
 """Datastreams of one declaration."""
@@ -197,11 +197,15 @@ def _take(partner: str, row: Row, plan: _Plan, terms: Terms) -> None:
     """
     if row.fault:
         raise Wrong(Reason.FIELD_VALUE_INVALID, "", row.fault)
+    for name in (column for column in COLUMNS if column in NUMBERS):
+        _number(row.cells, name)
     cells = _agreed(row, plan)
     property = row.cells["property"]
     if property in plan.rows:
         detail = f"{property} of this device stands in row {plan.rows[property].number} already."
         raise Wrong(Reason.FIELD_VALUE_INVALID, "property", detail)
+    if plan.state is None or property not in plan.state.datastreams:
+        _check_unit(row.cells["unit"], terms)
     declared = _device(partner, _said([row], cells, plan.known), (terms.now, SOURCE, f"{row.number:06}"))
     try:
         plan.state = domain.register(declared, plan.state, terms)
@@ -209,6 +213,14 @@ def _take(partner: str, row: Row, plan: _Plan, terms: Terms) -> None:
         raise Wrong(REASONS[error.code], _column(error.field), error.detail) from None
     plan.cells = cells
     plan.rows[property] = row
+
+
+def _check_unit(unit: str, terms: Terms) -> None:
+    """Before the contract does, which knows no way out for who writes m³."""
+    try:
+        terms.check_unit(unit)
+    except ValueError as error:
+        raise Wrong(Reason.UNIT_UNKNOWN, "unit", str(error)) from None
 
 
 def _agreed(row: Row, plan: _Plan) -> dict[str, str]:

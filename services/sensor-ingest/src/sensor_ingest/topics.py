@@ -95,13 +95,15 @@ def _value(payload: bytes) -> Any:
 def identity(plain: Plain, payload: bytes, forwarded: tuple[str, str]) -> tuple[str, str]:
     """Source and id of the reading inside of a plain message.
 
-    With a member ``id`` (text or whole number) the device names its message, and may repeat it; else ``forwarded``,
-    the claim's own (source, id), stands for it. The payload was read before.
+    With a member ``id`` (printable text or a whole number) the device names its message, and may repeat it; else
+    ``forwarded``, the claim's own (source, id), stands for it. The payload was read before.
     """
     if b'"id"' not in payload:
         return forwarded
     said = read_json(payload)
     id = said.get("id") if isinstance(said, dict) else None
     if isinstance(id, bool) or not isinstance(id, str | int) or not 0 < len(str(id)) <= MAX_ATTRIBUTE:
+        return forwarded
+    if not str(id).isprintable():
         return forwarded
     return f"/mqtt/{plain.device}", str(id)

@@ -29,7 +29,8 @@ KILL_SECONDS = 0.08
 """Processor time after which the operating system ends a process in which the engine's own limit does not work."""
 TIDY_SECONDS = 0.001
 """A call that takes longer may have left a lot behind, which is collected at once: contexts share one process."""
-CONTEXTS = 64
+CONTEXTS = 128
+"""Kept at a time, of about 220 kB each."""
 STACK = 256 * 1024
 HARNESS = Path(__file__).with_name("engine.js")
 _EMPTY_LINES = 10_000

@@ -35,6 +35,6 @@ def number(value: Any, path: str) -> float | None:
         value = float(value)
     if not isinstance(value, (int, float)):
         return None
-    if not isfinite(value) or abs(value) > LARGEST:
+    if abs(value) > LARGEST or not isfinite(value):  # in this order: isfinite fails on integers of 400 digits
         raise Refused(Reason.NUMBER_OUT_OF_RANGE, path, f"Not finite, or larger than {LARGEST:g}.")
     return float(value)

@@ -115,7 +115,7 @@ def number(said: Any) -> float | int | None:
             return None
     if isinstance(said, bool) or not isinstance(said, int | float):
         return None
-    return said if isfinite(said) and abs(said) <= MAX_NUMBER else None
+    return said if abs(said) <= MAX_NUMBER and isfinite(said) else None
 
 
 def member(said: Any, *names: str) -> Any:
