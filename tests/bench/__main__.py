@@ -17,7 +17,7 @@ from tests.bench import (
     peers,
 )
 from tests.bench.figures import Figure, append, show
-from tests.bench.place import BenchFailed, NotMeasured, Place, open_place
+from tests.bench.place import BenchFailed, NotMeasured, Place, alone, open_place
 from tests.bench.wire import PublishFailed
 
 from oker_testkit.servers import ServerFailed
@@ -46,9 +46,10 @@ def main() -> int:
     parser.add_argument("--only", choices=MEASUREMENTS, help="one measurement")
     said = parser.parse_args()
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text("", encoding="utf-8")
     try:
-        figures, without = uvloop.run(_measure(_names(said.only, said.short), said.short))
+        with alone(RESULTS.with_suffix(".lock")):
+            RESULTS.write_text("", encoding="utf-8")
+            figures, without = uvloop.run(_measure(_names(said.only, said.short), said.short))
     except (BenchFailed, PublishFailed, ServerFailed, StackFailed, TimeoutError) as error:
         print(f"bench: {str(error) or 'something did not end in time'}", file=sys.stderr)
         return 1

@@ -41,7 +41,7 @@ async def measure(place: Place, short: bool) -> list[Figure]:
 
     The figures without a rate are those of the highest rate.
     """
-    seconds, rounds = (1.5, 3) if short else (5, 5)
+    seconds, rounds = (1, 3) if short else (5, 5)
     figures: list[Figure] = []
     for rate in RATES:
         found: Found = {OURS: [], R1: []}

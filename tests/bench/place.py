@@ -10,10 +10,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -219,6 +220,21 @@ def _cpu_seconds(root: Process) -> float:
         with suppress(NoSuchProcess):
             total += sum(process.cpu_times()[:2])
     return total
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Nobody else measures on this checkout for the length of the block; the lock ends with its process.
+
+    Raises:
+        BenchFailed: somebody does.
+    """
+    with lock.open("a") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except OSError:
+            raise BenchFailed(f"another run holds {lock}: both would measure each other; wait for its end") from None
+        yield
 
 
 @asynccontextmanager

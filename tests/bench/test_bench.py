@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 from tests.bench import brokers, uplinks
 from tests.bench.figures import Figure, append, compare, compare_peer
-from tests.bench.place import NotMeasured
+from tests.bench.place import BenchFailed, NotMeasured, alone
 from tests.bench.plain import rows
 from tests.bench.readings import PROPERTIES, bodies, fast, frames, reading
 from tests.bench.wire import WINDOW, PublishFailed, Wire, connect
@@ -129,3 +129,12 @@ async def test_a_broker_that_is_missing_is_said_with_what_to_install(
     with pytest.raises(NotMeasured, match=r"rabbitmq-server is not installed; .*apt-get install"):
         async with brokers.rabbitmq(tmp_path / "folder"):
             pass
+
+
+def test_two_runs_at_once_are_refused_and_one_after_the_other_is_not(tmp_path: Path) -> None:
+    lock = tmp_path / "bench.lock"
+
+    with alone(lock), pytest.raises(BenchFailed, match="another run holds"), alone(lock):
+        pass
+    with alone(lock):
+        assert lock.exists()

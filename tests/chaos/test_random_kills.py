@@ -87,7 +87,7 @@ def id_of(number: int) -> str:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Stack]:
     """A stack of the test's own: its servers are killed. What nobody acknowledged is delivered again after 5 s."""
     monkeypatch.setattr(topology, "ACK_WAIT", 5.0)
     folder = Path(tempfile.mkdtemp(prefix="oker-chaos-"))
@@ -98,6 +98,9 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         yield started
     finally:
         started.stop()
+        if request.session.testsfailed:
+            kept = Path(request.config.rootpath) / "build" / "failed" / "chaos-logs"
+            shutil.copytree(folder / "logs", kept, dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

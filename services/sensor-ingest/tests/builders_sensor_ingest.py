@@ -211,4 +211,14 @@ async def outcomes(bus: TestBus) -> list[str]:
 async def recorded(bus: TestBus) -> list[tuple[str, str, list[float]]]:
     """Company, dataset and values of each announced batch."""
     facts = await bus.announced(ObservationsRecordedV2)
-    return [(fact.partner, fact.dataset, [v for series in fact.series for v in series.values]) for fact in facts]
+    return [(fact.partner, fact.dataset, told(fact)) for fact in facts]
+
+
+def told(fact: ObservationsRecordedV2) -> list[float]:
+    """The values of a fact, reading by reading."""
+    return [
+        column.values[at]
+        for series in fact.series
+        for at in range(len(series.event_ids))
+        for column in series.datastreams
+    ]

@@ -281,6 +281,29 @@ async def test_a_replaced_apparatus_measures_on_at_the_same_device(
     assert shown["hardware"] == OTHER_EUI
 
 
+async def test_hardware_that_was_mounted_elsewhere_has_left_its_first_device(
+    bus: TestBus, http: AsyncClient, company: dict[str, str]
+) -> None:
+    await bus.publish(a_weather_point(), partner="stadtwerke")
+    await declare(bus, "trafo-12")
+    at = NOON.isoformat()
+    said = {"hardware": EUI, "replaced_at": at}
+    await http.post("/devices/trafo-12/replace", json=said, headers=company)
+    await bus.settled()
+
+    shown = [
+        (await http.get(f"/devices/stadtwerke/{name}", headers=company)).json() for name in ("loewenwall", "trafo-12")
+    ]
+    assert [device["hardware"] for device in shown] == [None, EUI]
+    assert [device["mountings"] for device in shown] == [
+        [{"hardware": EUI, "since": None, "until": at}],
+        [
+            {"hardware": "trafo-12", "since": None, "until": at},
+            {"hardware": EUI, "since": at, "until": None},
+        ],
+    ]
+
+
 async def test_a_moved_device_keeps_its_places(bus: TestBus, http: AsyncClient, company: dict[str, str]) -> None:
     await declare(bus, "trafo-12")
     there = {"type": "Point", "coordinates": [10.6, 52.3, 80.5]}

@@ -122,7 +122,7 @@ async def test_hardware_is_found_where_it_was_at_each_time(database: Sessions) -
     at = [domain.device_at(found[company], NOON + minutes(minute)) for minute in (-1, 0, 4, 5)]
     assert at == ["a", "b", "b", None]
     assert [stay.device for stay in found[stranger]] == ["c"]
-    assert [stay.since for stay in found["stadtwerke", "x"]] == [NOON + minutes(5)]
+    assert found["stadtwerke", "x"] == ((NOON + minutes(5), None, "b"),)
     assert ("stadtwerke", "no") not in found
 
 

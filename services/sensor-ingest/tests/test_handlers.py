@@ -22,7 +22,7 @@ from sqlmodel import select
 
 from oker_bus.edge import Sessions
 from oker_contracts.sensor.device_registered_v2 import DeviceRegisteredV2
-from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2, Series
+from oker_contracts.sensor.observations_recorded_v2 import Column, ObservationsRecordedV2, Series
 from oker_contracts.sensor.reading_reported_v1 import ReportedResult
 from oker_contracts.sensor.readings_reported_v1 import ReadingsReportedV1, ReportedReading
 from oker_testkit.bus import TestBus
@@ -130,15 +130,19 @@ async def test_a_reading_is_stored_and_announced_by_its_dataset(bus: TestBus, se
     assert (fact.partner, fact.dataset) == ("stadtwerke", "grid")
     assert fact.series == [
         Series(
-            datastream=str(domain.datastream_id("stadtwerke", "trafo-12", "power_1")),
             device="trafo-12",
-            property="power_1",
-            unit="kW",
+            event_source="/scada",
+            event_ids=["r-1"],
             phenomenon_times=[NOON],
             result_times=[NOON + minutes(1)],
-            values=[412.5],
-            event_sources=["/scada"],
-            event_ids=["r-1"],
+            datastreams=[
+                Column(
+                    datastream=str(domain.datastream_id("stadtwerke", "trafo-12", "power_1")),
+                    property="power_1",
+                    unit="kW",
+                    values=[412.5],
+                )
+            ],
         )
     ]
 
@@ -151,7 +155,7 @@ async def test_a_value_in_another_unit_is_converted_and_the_original_announced(
 
     assert await values(sessions) == [412.5]
     (fact,) = await bus.announced(ObservationsRecordedV2)
-    assert [reported.model_dump() for reported in fact.series[0].reported] == [
+    assert [reported.model_dump() for reported in fact.series[0].datastreams[0].reported] == [
         {"at": 0, "value": 412_500.0, "unit": "W"}
     ]
 
@@ -186,10 +190,14 @@ async def test_one_event_a_company_and_dataset_tells_of_a_whole_batch(bus: TestB
 
 
 async def test_a_batch_too_large_for_one_event_is_announced_in_several(bus: TestBus, monkeypatch: Any) -> None:
-    monkeypatch.setattr(announcing, "FACT_BYTES", 2 * announcing.ROW_BYTES + 600)
-    streams = [declared_stream(f"power_{number}") for number in range(7)]
-    await say(bus, a_declared_device("trafo-12", *streams))
-    await say(bus, several_results(*((f"power_{number}", float(number), "kW") for number in range(7))))
+    of_a_reading = 2 * announcing.ROW_BYTES + 6 * len("/scada" + "r-1")
+    monkeypatch.setattr(announcing, "FACT_BYTES", 2 * of_a_reading)
+    readings = [
+        ReportedReading(device="trafo-12", phenomenon_time=NOON + minutes(n), results=a_reading(float(n)).results)
+        for n in range(7)
+    ]
+    await say(bus, a_declared_device())
+    await say(bus, ReadingsReportedV1(readings=readings), id="r-1", source="/scada")
 
     assert [len(seen) for _, _, seen in await recorded(bus)] == [2, 2, 2, 1]
     ids = [event.id for event in await bus.events(ObservationsRecordedV2)]

@@ -62,7 +62,9 @@ def test_rows_of_a_device_become_one_declaration() -> None:
 
 
 def test_all_columns_are_read() -> None:
-    row = "t-1;p;%;grid;Feuchte;Name;Im Keller;dragino-lht65;3;70B3D57ED0001A2C;10.5;52.25;71.5;https://x.org/p;900;0;100"
+    row = (
+        "t-1;p;%;grid;Feuchte;Name;Im Keller;dragino-lht65;3;70B3D57ED0001A2C;10.5;52.25;71.5;https://x.org/p;900;0;100"
+    )
 
     (said,) = judged(a_file(row, header=FULL))[1]
 

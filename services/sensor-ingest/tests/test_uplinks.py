@@ -35,7 +35,7 @@ async def test_an_uplink_over_mqtt_becomes_observations(bus: TestBus, sessions: 
     assert await values(sessions, device=EUI, property="temperature_1") == [22.5]
     assert await values(sessions, device=EUI, property="relative_humidity_2") == [50.0]
     (fact,) = await bus.announced(ObservationsRecordedV2)
-    assert {pair for series in fact.series for pair in zip(series.event_sources, series.event_ids, strict=True)} == {
+    assert {(series.event_source, id) for series in fact.series for id in series.event_ids} == {
         (f"/lorawan/{EUI}", "57433366-50a6-4dc2-8145-2df1bbc70d9e")
     }
     assert await ledger(sessions) == {"stadtwerke": counted(read=2, stored=2)}

@@ -17,22 +17,28 @@ class Reported(Part):
     unit: Unit
 
 
-class Series(Part):
-    """The new values of one datastream, by columns of one length (as in SensorThings' data array)."""
+class Column(Part):
+    """The values of one datastream, one for each reading of the series."""
 
     datastream: str
-    device: DeviceId
     property: PropertyName
     unit: Unit
-    phenomenon_times: list[Instant]
-    result_times: list[Instant]
     values: list[Result]
-    event_sources: list[str]
-    event_ids: list[str]
     corrected: list[Position] = Field(
         default=[], description="Positions for whose time another value was known before."
     )
     reported: list[Reported] = Field(default=[])
+
+
+class Series(Part):
+    """Readings of one device that tell of the same datastreams (SensorThings: MultiDatastream), by columns."""
+
+    device: DeviceId
+    event_source: str
+    event_ids: list[str]
+    phenomenon_times: list[Instant]
+    result_times: list[Instant]
+    datastreams: list[Column]
 
 
 class ObservationsRecordedV2(Contract):
@@ -47,18 +53,20 @@ class ObservationsRecordedV2(Contract):
     series: list[Series]
 
 
-COLUMNS = ("phenomenon_times", "result_times", "values", "event_sources", "event_ids")
-
-
 def upcast_v1(data: dict[str, Any]) -> dict[str, Any]:
     """Version 1 had a row for each value."""
-    series: dict[str, dict[str, Any]] = {}
+    series: dict[tuple[str, str], dict[str, Any]] = {}
     for row in data["observations"]:
-        head = {name: row[name] for name in ("datastream", "device", "property", "unit")}
-        one = series.setdefault(row["datastream"], {**head, "corrected": [], **{name: [] for name in COLUMNS}})
+        stream = {name: row[name] for name in ("datastream", "property", "unit")}
+        column = {**stream, "values": [], "corrected": []}
+        head = {"device": row["device"], "event_source": row["event_source"], "datastreams": [column]}
+        lists: dict[str, Any] = {"event_ids": [], "phenomenon_times": [], "result_times": []}
+        one = series.setdefault((row["datastream"], row["event_source"]), {**head, **lists})
+        (column,) = one["datastreams"]
         if row["outcome"] == "corrected":
-            one["corrected"].append(len(one["values"]))
-        for name in COLUMNS:
+            column["corrected"].append(len(column["values"]))
+        column["values"].append(row["value"])
+        for name in lists:
             one[name].append(row[name.removesuffix("s")])
     rest = {name: value for name, value in data.items() if name != "observations"}
     return {**rest, "series": list(series.values())}

@@ -74,16 +74,19 @@ async def already_settled(tx: Transaction, deliveries: Sequence[Delivery]) -> di
     Mostly none has, and all stand side by side in their stream: so a span of sequences is looked at.
     """
     raw = await tx.raw()
-    of: dict[str, dict[int, Delivery]] = {}
+    of: dict[str, list[int]] = {}
     for delivery in deliveries:
-        of.setdefault(delivery.stream, {})[delivery.sequence] = delivery
-    found: dict[tuple[str, int], Outcome] = {}
-    for stream, wanted in of.items():
-        for row in await raw.fetch(*_settled_query(deliveries[0].consumer, stream, list(wanted))):
-            asked = wanted.get(row["sequence"])
-            if asked and asked.stored_at == row["stored_at"]:
-                found[stream, row["sequence"]] = row["outcome"]
-    return found
+        of.setdefault(delivery.stream, []).append(delivery.sequence)
+    rows = [
+        (stream, row)
+        for stream, sequences in of.items()
+        for row in await raw.fetch(*_settled_query(deliveries[0].consumer, stream, sequences))
+    ]
+    if not rows:
+        return {}
+    asked = {(*delivery.position, delivery.stored_at) for delivery in deliveries}
+    ended = {(stream, row["sequence"], row["stored_at"]): row["outcome"] for stream, row in rows}
+    return {position[:2]: outcome for position, outcome in ended.items() if position in asked}
 
 
 def _settled_query(consumer: str, stream: str, sequences: list[int]) -> tuple[Any, ...]:

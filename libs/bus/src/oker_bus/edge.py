@@ -48,7 +48,8 @@ def is_outage(error: BaseException) -> bool:
     """Whether the database is away or full: no fault of the message's, which is never buried for it."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     gone = isinstance(error, DBAPIError) and error.connection_invalidated
-    closed = isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
+    lost = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+    closed = isinstance(cause, lost) and not isinstance(cause, ValueError)
     busy = isinstance(error, PoolTimeout)
     return gone or closed or busy or isinstance(cause, OSError) or str(getattr(cause, "sqlstate", "")).startswith(AWAY)
 

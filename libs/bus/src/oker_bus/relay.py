@@ -16,6 +16,8 @@ SWEEP_SECONDS = 1.0
 KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """The server notices within half a minute that a relay's host is gone, and gives its lock free."""
 BATCH = 200
+INTERRUPTIONS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a database does that goes away; the last is what asyncpg says where it is killed in the midst of an answer."""
 LOCK = 0x6F75_7462
 """Advisory lock: of all replicas of a service one relays at a time, which keeps the order."""
 
@@ -29,7 +31,7 @@ async def relay(database_url: str, jetstream: JetStreamContext, is_connected: Ca
     while True:
         try:
             await _relay_on_one_connection(database_url, jetstream, is_connected)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except INTERRUPTIONS as error:
             log.warning("relay.interrupted", error=type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)
 

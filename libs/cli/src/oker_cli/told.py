@@ -94,7 +94,7 @@ def _links(partner: str, data: Contract) -> dict[str, Any]:
             readings = _uplink(partner, data.payload)
             return {"carries": readings, "names": frozenset(id for _, _, id in readings)}
         case ObservationsRecordedV2():
-            said = dict.fromkeys(pair for s in data.series for pair in zip(s.event_sources, s.event_ids, strict=True))
+            said = dict.fromkeys((series.event_source, id) for series in data.series for id in series.event_ids)
             return {"records": tuple((data.partner, *pair) for pair in said)}
         case KpiAssessedV1():
             return {"evidence": (data.partner, data.evidence.event_source, data.evidence.event_id)}

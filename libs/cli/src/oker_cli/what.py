@@ -63,7 +63,7 @@ def _sensor(data: Contract) -> str:
         case UplinkRedecodedV1():
             return f"{data.hardware}: uplink {data.uplink} by {data.profile}@{data.version}"
         case ObservationsRecordedV2():
-            values = [value for series in data.series for value in series.values]
+            values = [value for series in data.series for column in series.datastreams for value in column.values]
             return f"{data.partner}, {data.dataset}: {_many(values, 'observation')}"
         case LorawanEventsRecordedV1():
             return f"{data.partner}: {_many(data.events, 'event')} of LoRaWAN devices"

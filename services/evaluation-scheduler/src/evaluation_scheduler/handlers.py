@@ -8,7 +8,7 @@ from evaluation_scheduler import domain, store
 from evaluation_scheduler.domain import Kpi, Measured, Standing
 from oker_bus import Event, Router, Transaction, on
 from oker_contracts.evaluation.kpi_assessed_v1 import Evidence, KpiAssessedV1
-from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2, Series
+from oker_contracts.sensor.observations_recorded_v2 import Column, ObservationsRecordedV2, Series
 
 log = structlog.get_logger()
 router = Router("evaluation-scheduler")
@@ -32,26 +32,21 @@ async def assess_kpis(event: Event[ObservationsRecordedV2], tx: Transaction) -> 
 def _by_datastream(arrived: list[Series]) -> dict[tuple[str, str], list[Measured]]:
     found: dict[tuple[str, str], list[Measured]] = {}
     for series in arrived:
-        found.setdefault((series.device, series.property), []).extend(_measured(series))
+        for column in series.datastreams:
+            found.setdefault((series.device, column.property), []).extend(_measured(series, column))
     return found
 
 
-def _measured(series: Series) -> Iterator[Measured]:
-    columns = (
-        series.phenomenon_times,
-        series.result_times,
-        series.event_sources,
-        series.event_ids,
-        series.values,
-    )
-    for phenomenon_time, result_time, source, id, value in zip(*columns, strict=True):
+def _measured(series: Series, column: Column) -> Iterator[Measured]:
+    readings = zip(series.phenomenon_times, series.result_times, series.event_ids, column.values, strict=True)
+    for phenomenon_time, result_time, id, value in readings:
         yield Measured(
             phenomenon_time=phenomenon_time,
             result_time=result_time,
-            event_source=source,
+            event_source=series.event_source,
             event_id=id,
             value=value,
-            unit=series.unit,
+            unit=column.unit,
         )
 
 

@@ -143,8 +143,10 @@ def _whole(
         silence = (now - (last or stream.declared[0])).total_seconds()
         told["late"] = stream.interval_seconds is not None and silence > 3 * stream.interval_seconds
     places = device.all_placements
+    there = [hardware[stay.since] for stay in here if stay.since <= now and (stay.until is None or now < stay.until)]
     return {
         **shown,
+        "hardware": there[-1] if there else None,
         "mountings": [{"hardware": hardware[stay.since], **_span(stay.since, stay.until)} for stay in here],
         "placements": [
             {"location": registry.geojson(place.location), **_span(place.since, following.since if following else None)}

@@ -38,24 +38,29 @@ def build(bus: Bus) -> APIRouter:
         202 means: stored by the broker, under this id. A batch of which only some were taken answers 207, with a
         status for each of its events.
         """
-        company = _company(holder)
-        if _media_type(request) == BATCH:
-            return await _take_batch(bus, company, await _body(request, MAX_BATCH, "A batch"))
-        claim = _claim(dict(request.headers), await _body(request, MAX_BODY, "One event"))
+        company = company_of(holder)
+        if media_type(request) == BATCH:
+            return await _take_batch(bus, company, await read_body(request, MAX_BATCH, "A batch"))
+        claim = _claim(dict(request.headers), await read_body(request, MAX_BODY, "One event"))
         place = await gateway.hand_in_all(bus.jetstream, company, [claim])
         if isinstance(place[0], IntakeClosed):
-            raise _closed(place[0])
-        return JSONResponse(_taken(claim, place[0]), 202, {"Location": _outcome(claim)})
+            raise closed_answer(place[0])
+        return JSONResponse(taken_answer(claim, place[0]), 202, {"Location": _outcome(claim)})
 
     return router
 
 
-def _media_type(request: Request) -> str:
+def media_type(request: Request) -> str:
+    """The type of the body, without parameters."""
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-async def _body(request: Request, most: int, what: str) -> bytes:
-    """Read the body, but never more than the limit."""
+async def read_body(request: Request, most: int, what: str) -> bytes:
+    """Read the body, but never more than the limit.
+
+    Raises:
+        Refused: ``body_too_large``; ``what`` is its subject.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -76,13 +81,19 @@ def _claim(headers: dict[str, str], body: bytes) -> Envelope:
     return envelope
 
 
-def _company(holder: Holder) -> str:
+def company_of(holder: Holder) -> str:
+    """The company that speaks.
+
+    Raises:
+        HTTPException: 403, the token names none.
+    """
     if holder.partner is None:
         raise HTTPException(403, "The token names no company.")
     return holder.partner
 
 
-def _taken(claim: Envelope, place: Place) -> dict[str, Any]:
+def taken_answer(claim: Envelope, place: Place) -> dict[str, Any]:
+    """What is told of a claim that the broker holds."""
     said = {"id": claim.id, "source": claim.source, "stream": place.stream, "sequence": place.sequence}
     return {**said, "outcome": _outcome(claim)}
 
@@ -92,7 +103,8 @@ def _outcome(claim: Envelope) -> str:
     return f"/outcomes?{urlencode({'source': claim.source, 'id': claim.id})}"
 
 
-def _closed(closed: IntakeClosed) -> HTTPException:
+def closed_answer(closed: IntakeClosed) -> HTTPException:
+    """503, and when to try again."""
     return HTTPException(503, closed.sentence, {"Retry-After": str(closed.retry_after)})
 
 
@@ -165,7 +177,7 @@ def _answer(index: int, item: Item, place: "Place | IntakeClosed | None") -> dic
     if isinstance(place, IntakeClosed):
         named = {"id": item.claim.id, "source": item.claim.source}
         return {"index": index, "status": 503, **named, "detail": place.sentence}
-    return {"index": index, "status": 202, **_taken(item.claim, place)}
+    return {"index": index, "status": 202, **taken_answer(item.claim, place)}
 
 
 def _batch_response(answers: list[dict[str, Any]], wait: int) -> JSONResponse:

@@ -14,7 +14,7 @@ from oker_contracts.reading import validate
 from oker_contracts.sensor.profile_declared_v1 import ProfileDeclaredV1
 from oker_identity import Holder, require
 from sensor_ingest import codecs, domain, gateway, onboarding, store, units
-from sensor_ingest.api.events import MAX_BODY, _body, _closed, _company, _taken
+from sensor_ingest.api.events import MAX_BODY, closed_answer, company_of, read_body, taken_answer
 from sensor_ingest.codecs import Profile
 from sensor_ingest.domain import ProfileRef
 from sensor_ingest.gateway import IntakeClosed
@@ -50,8 +50,8 @@ def build(bus: Bus) -> APIRouter:
     @router.post("/profiles", status_code=202, tags=["profiles"])
     async def declare_profile(request: Request, holder: Annotated[Holder, Depends(require("partner"))]) -> JSONResponse:
         """Declare a version of a profile. Its test vectors run first; a version that is there never changes."""
-        company = _company(holder)
-        said = cast(ProfileDeclaredV1, validate(ProfileDeclaredV1, await _body(request, MAX_BODY, "A profile")))
+        company = company_of(holder)
+        said = cast(ProfileDeclaredV1, validate(ProfileDeclaredV1, await read_body(request, MAX_BODY, "A profile")))
         async with bus.transaction() as tx:
             await _check(tx, company, said)
         data = said.model_dump_json().encode()
@@ -64,8 +64,8 @@ def build(bus: Bus) -> APIRouter:
         )
         place = (await gateway.hand_in_all(bus.jetstream, company, [claim]))[0]
         if isinstance(place, IntakeClosed):
-            raise _closed(place)
-        return JSONResponse(_taken(claim, place), 202)
+            raise closed_answer(place)
+        return JSONResponse(taken_answer(claim, place), 202)
 
     return router
 

@@ -18,7 +18,7 @@ from oker_contracts.sensor.device_moved_v1 import DeviceMovedV1
 from oker_contracts.sensor.device_replaced_v1 import DeviceReplacedV1
 from oker_identity import Holder, require
 from sensor_ingest import domain, gateway, onboarding, store, units
-from sensor_ingest.api.events import _body, _closed, _company, _media_type, _taken
+from sensor_ingest.api.events import closed_answer, company_of, media_type, read_body, taken_answer
 from sensor_ingest.api.profiles import known_profiles
 from sensor_ingest.domain import Terms
 from sensor_ingest.gateway import IntakeClosed, Place
@@ -42,11 +42,11 @@ def build(bus: Bus) -> APIRouter:
         Right rows go in although others are wrong. A row that is accepted was handed in as an event, whose outcome
         can be asked for; sent again, it is unchanged. As CSV with ``Accept: text/csv``.
         """
-        company = _company(holder)
-        if _media_type(request) not in CSV_TYPES:
+        company = company_of(holder)
+        if media_type(request) not in CSV_TYPES:
             detail = "Send the file as it is, with content-type: text/csv."
             raise Refused(Reason.CONTENT_TYPE_UNSUPPORTED, "content-type", detail)
-        body = await _body(request, onboarding.MAX_BYTES, "A file of devices")
+        body = await read_body(request, onboarding.MAX_BYTES, "A file of devices")
         rows = await asyncio.to_thread(onboarding.read_rows, body)
         names = {(company, row.cells["device"]) for row in rows if row.cells.get("device")}
         async with bus.transaction() as tx:
@@ -60,12 +60,12 @@ def build(bus: Bus) -> APIRouter:
     @router.post("/devices/{device}/replace", status_code=202, tags=["devices"])
     async def replace_device(device: Annotated[DeviceId, Path()], request: Request, holder: Company) -> JSONResponse:
         """Another apparatus measures at this device since a time: ``hardware``, ``replaced_at``, ``reason``."""
-        return await _hand_in_change(bus, _company(holder), device, DeviceReplacedV1, request)
+        return await _hand_in_change(bus, company_of(holder), device, DeviceReplacedV1, request)
 
     @router.post("/devices/{device}/move", status_code=202, tags=["devices"])
     async def move_device(device: Annotated[DeviceId, Path()], request: Request, holder: Company) -> JSONResponse:
         """A device stands at another place since a time: ``location`` (GeoJSON), ``moved_at``, ``reason``."""
-        return await _hand_in_change(bus, _company(holder), device, DeviceMovedV1, request)
+        return await _hand_in_change(bus, company_of(holder), device, DeviceMovedV1, request)
 
     return router
 
@@ -87,7 +87,7 @@ def _handed_in(
     """
     closed = {claim.id: place for claim, place in zip(claims, places, strict=True) if isinstance(place, IntakeClosed)}
     if claims and len(closed) == len(claims):
-        raise _closed(next(iter(closed.values())))
+        raise closed_answer(next(iter(closed.values())))
     return [onboarding.not_taken(result) if result.id in closed else result for result in results]
 
 
@@ -110,7 +110,7 @@ def _told(request: Request, results: Sequence[Result]) -> Response:
 async def _hand_in_change(
     bus: Bus, company: str, device: str, model: type[DeviceReplacedV1 | DeviceMovedV1], request: Request
 ) -> JSONResponse:
-    said = _object(await _body(request, MAX_CHANGE, "A change")) | {"device": device}
+    said = _object(await read_body(request, MAX_CHANGE, "A change")) | {"device": device}
     data = json.dumps(said, ensure_ascii=False).encode()
     change = validate(model, data)
     async with bus.transaction() as tx:
@@ -127,8 +127,8 @@ async def _hand_in_change(
     )
     place = (await gateway.hand_in_all(bus.jetstream, company, [claim]))[0]
     if isinstance(place, IntakeClosed):
-        raise _closed(place)
-    return JSONResponse(_taken(claim, place), 202)
+        raise closed_answer(place)
+    return JSONResponse(taken_answer(claim, place), 202)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from sensor_ingest.domain.clock import NotAcceptable, clock_fault
+from sensor_ingest.domain.clock import OLDEST, NotAcceptable, clock_fault
 from sensor_ingest.domain.devices import Datastream, Device
 
 Outcome = Literal["stored", "duplicate", "corrected"]
@@ -96,10 +96,14 @@ def judge(
     Returns:
         What is accepted, and what is not, with its position in the reading.
     """
-    named = set() if named is None else named
-    accepted: list[Observation] = []
-    rejected: list[tuple[int, NotAcceptable]] = []
     clock = _clock_fault(reading, now)
+    if device is not None and clock is None and named is None:
+        accepted = _all_usual(reading, device)
+        if accepted is not None:
+            return accepted, []
+    named = set() if named is None else named
+    accepted = []
+    rejected: list[tuple[int, NotAcceptable]] = []
     for position, result in enumerate(reading.results):
         try:
             observation = _accepted(reading, result, device, convert, named)
@@ -111,12 +115,28 @@ def judge(
     return accepted, rejected
 
 
+def _all_usual(reading: Reading, device: Device) -> list[Observation] | None:
+    """All numbers in their datastreams' units and ranges, each property once; ``None``: look closely."""
+    found = []
+    for result in reading.results:
+        stream, value = device.datastreams.get(result.property), result.value
+        if stream is None or result.unit != stream.unit:
+            return None
+        low, high = stream.minimum, stream.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            return None
+        found.append(Observation(reading, stream, value))
+    if len(found) > 1 and len({observation.datastream.property for observation in found}) < len(found):
+        return None
+    return found
+
+
 def _clock_fault(reading: Reading, now: datetime) -> NotAcceptable | None:
     """A result time from the future would win over every correction for ever."""
-    for field, time in (("phenomenon_time", reading.phenomenon_time), ("result_time", reading.result_time)):
-        if fault := clock_fault(field, time, now):
-            return fault
-    return None
+    if OLDEST <= reading.phenomenon_time <= now and OLDEST <= reading.result_time <= now:
+        return None
+    fault = clock_fault("phenomenon_time", reading.phenomenon_time, now)
+    return fault or clock_fault("result_time", reading.result_time, now)
 
 
 def _accepted(

@@ -1,6 +1,7 @@
 """What companies claim, read and validated message by message, without any I/O."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -47,7 +48,7 @@ class Claim:
     """The apparatus, or the device, that it names outside of its readings."""
     heard: NetworkEvent | None = None
     plain: PlainMessage | None = None
-    readings: list[Reading] = field(default_factory=list)
+    readings: Sequence[Reading] = ()
     paths: tuple[str, ...] = ()
     """Where each reading stands in the message; empty where the fields' places are known otherwise."""
     refused: Refused | None = None
@@ -56,9 +57,9 @@ class Claim:
     is_news: bool = False
     """Whether it says more than was known, of a device or as a network server."""
     profile: ProfileDeclaredV1 | None = None
-    accepted: list[Observation] = field(default_factory=list)
-    rejected: list[tuple[int, Refused]] = field(default_factory=list)
-    outcomes: list[domain.Outcome] = field(default_factory=list)
+    accepted: Sequence[Observation] = ()
+    rejected: Sequence[tuple[int, Refused]] = ()
+    outcomes: Sequence[domain.Outcome] = ()
     mended: Cause | None = None
     """Set where the message is taken once more: what it caused at first has the ids of its place."""
 
@@ -87,7 +88,7 @@ class Claim:
     @property
     def count(self) -> int:
         """How many numbers it claims."""
-        return sum(len(reading.results) for reading in self.readings)
+        return sum([len(reading.results) for reading in self.readings])
 
 
 def prepare(deliveries: list[Delivery]) -> list[Claim]:

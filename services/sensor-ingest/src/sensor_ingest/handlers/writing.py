@@ -16,7 +16,7 @@ from oker_bus.edge import BURY_FAILED_AFTER, Edge, span_links
 from oker_bus.partners import PartnersFile
 from oker_bus.store import Counts, Outcome
 from sensor_ingest import domain, lorawan, store, units
-from sensor_ingest.domain import NotAcceptable
+from sensor_ingest.domain import NotAcceptable, Observation, Reading
 from sensor_ingest.handlers import announcing, registering
 from sensor_ingest.handlers.claims import Claim, prepare, refusal
 from sensor_ingest.handlers.decoding import decode, path_of
@@ -24,6 +24,7 @@ from sensor_ingest.handlers.registry import Registry
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("sensor_ingest")
+Judged = tuple[list[Observation], list[tuple[int, NotAcceptable]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Ingest:
                 lorawan.check_time(claim.heard, now, domain.OLDEST)
             if claim.registers:
                 self._register(claim, registry, taken, now)
-            else:
+            elif not claim.readings:
                 decode(claim, registry)
         except Refused as refused:
             claim.refused = refused
@@ -95,8 +96,29 @@ class Ingest:
         except NotAcceptable as error:
             claim.refused = refusal(error, f"$.{error.field}")
             return
-        if claim.readings:
-            _judge(claim, registry, now)
+        if len(claim.readings) == 1:
+            claim.accepted, rejected = self._judged(claim.readings[0], registry, now)
+            claim.rejected = [_rejected(claim, error, 0, position, position) for position, error in rejected]
+        elif claim.readings:
+            self._judge_each(claim, registry, now)
+
+    def _judged(self, reading: Reading, registry: Registry, now: datetime, named: set[str] | None = None) -> Judged:
+        device = registry.devices.get((reading.partner, reading.device))
+        return domain.judge(reading, device, now, units.convert, named)
+
+    def _judge_each(self, claim: Claim, registry: Registry, now: datetime) -> None:
+        """The readings of a batch form; its numbers count through the whole message."""
+        before = 0
+        named: dict[tuple[str, datetime], set[str]] = {}
+        accepted: list[Observation] = []
+        refused: list[tuple[int, Refused]] = []
+        for number, reading in enumerate(claim.readings):
+            names = named.setdefault((reading.device, reading.phenomenon_time), set())
+            good, bad = self._judged(reading, registry, now, names)
+            accepted += good
+            refused += [_rejected(claim, error, number, position, before + position) for position, error in bad]
+            before += len(reading.results)
+        claim.accepted, claim.rejected = accepted, refused
 
     def _register(self, claim: Claim, registry: Registry, taken: set[UUID], now: datetime) -> None:
         """What was taken before must not undo what came later; readings carry their event in their rows."""
@@ -146,28 +168,19 @@ async def _save_heard(claims: Sequence[Claim], tx: Transaction) -> None:
         new.discard(key)
 
 
-def _judge(claim: Claim, registry: Registry, now: datetime) -> None:
-    """Each number on its own; parts count from one through the whole message."""
-    part = 0
-    named: dict[tuple[str, datetime], set[str]] = {}
-    for number, reading in enumerate(claim.readings):
-        device = registry.devices.get((reading.partner, reading.device))
-        before = named.setdefault((reading.device, reading.phenomenon_time), set()) if claim.paths else None
-        accepted, rejected = domain.judge(reading, device, now, units.convert, before)
-        claim.accepted += accepted
-        for position, error in rejected:
-            path = path_of(claim)(error.field, number, position)
-            claim.rejected.append((part + position + 1, refusal(error, path)))
-        part += len(reading.results)
+def _rejected(claim: Claim, error: NotAcceptable, reading: int, result: int, before: int) -> tuple[int, Refused]:
+    """A number that was refused, with its part: parts count from one, ``before`` others stand in front of it."""
+    return before + 1, refusal(error, path_of(claim)(error.field, reading, result))
 
 
 def _end(claim: Claim, now: datetime) -> Ended:
     """The settlement of one message, and what of it goes to quarantine."""
-    outcomes, rejected = claim.outcomes, claim.rejected
-    counts = Counts(
-        claim.count, outcomes.count("stored"), outcomes.count("duplicate"), outcomes.count("corrected"), len(rejected)
-    )
-    refusals = [claim.delivery.quarantined(refused, now, part) for part, refused in rejected] if rejected else []
+    outcomes, rejected, read = claim.outcomes, claim.rejected, claim.count
+    stored = outcomes.count("stored")
+    if stored == read and not claim.refused:
+        return Ended(claim.delivery, "duplicate" if claim.repeated else "settled", Counts(read, stored), (), claim.said)
+    counts = Counts(read, stored, outcomes.count("duplicate"), outcomes.count("corrected"), len(rejected))
+    refusals = [claim.delivery.quarantined(refused, now, part) for part, refused in rejected]
     if claim.refused:
         refusals.append(claim.delivery.quarantined(claim.refused, now))
     return Ended(claim.delivery, _outcome(claim), counts, refusals, claim.said)
