@@ -1,7 +1,7 @@
 """Run a service that is killed at an exact point: ``python -m oker_testkit.die_at POINT before|after -m PACKAGE …``.
 
-The first call of the function named by POINT (``module:attribute.path``) ends the process with SIGKILL, right before
-or right after it. So a crash between two lines happens for certain, in a real process, unknown to shipped code.
+The first call of a function named by POINT (``module:attribute.path``, several with commas) ends the process with
+SIGKILL, right before or right after it. So a crash between two lines happens for certain, in a real process, unknown to shipped code.
 """
 
 import importlib
@@ -11,7 +11,8 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-BETWEEN_COMMIT_AND_ACK = ("nats.aio.msg:Msg.ack", "before")
+BETWEEN_COMMIT_AND_ACK = ("nats.aio.msg:Msg.respond,oker_bus.connection:Connection.send", "before")
+"""One message is answered, or the verdicts of a batch are sent."""
 BETWEEN_COMMIT_AND_RELAY = ("oker_bus.relay:publish_row", "before")
 BETWEEN_RELAY_AND_DELETE = ("oker_bus.relay:publish_row", "after")
 
@@ -43,7 +44,8 @@ def main() -> None:
     point, when, dash_m, package, *rest = sys.argv[1:]
     if dash_m != "-m" or when not in ("before", "after"):
         sys.exit("usage: python -m oker_testkit.die_at MODULE:FUNCTION before|after -m PACKAGE …")
-    arm(point, when)
+    for each in point.split(","):
+        arm(each, when)
     sys.argv = [package, *rest]
     runpy.run_module(package, run_name="__main__", alter_sys=True)
 

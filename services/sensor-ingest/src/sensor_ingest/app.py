@@ -1,5 +1,7 @@
 """What sensor-ingest is made of."""
 
+import asyncio
+
 from oker_bus import Bus, room
 from oker_bus.batch import Way
 from oker_bus.lane import Lane
@@ -7,7 +9,7 @@ from oker_bus.lane import run as run_lane
 from oker_bus.partners import PartnersFile
 from oker_bus.router import Router
 from oker_bus.service import Service
-from sensor_ingest import api, gateway, handlers, store
+from sensor_ingest import api, codecs, gateway, handlers, store, units
 from sensor_ingest.settings import Settings
 
 CONSUMER = "sensor-ingest-claims"
@@ -15,6 +17,8 @@ CONSUMER = "sensor-ingest-claims"
 
 async def take_claims(bus: Bus, settings: Settings) -> None:
     """Take all companies' sensor claims by the batch, for ever."""
+    await asyncio.to_thread(units.load)
+    await asyncio.to_thread(codecs.builtin)
     partners = PartnersFile(settings.partners_file)
     ingest = handlers.Ingest(CONSUMER, bus.edge, partners)
     bus.ways[CONSUMER] = Way(ingest.again, handlers.said)
