@@ -63,7 +63,7 @@ async def run(lane: Lane[P], nats: Connection, partners: PartnersFile, watch: Wa
     writing: deque[asyncio.Task[None]] = deque()
     try:
         while not asking.done():
-            deliveries = await _collect(lane, pulls)
+            deliveries = await _collect(lane, pulls, writing)
             if not deliveries:
                 continue
             prepared = await _prepared(lane, deliveries)
@@ -143,8 +143,11 @@ class _Pulls:
         self.open[stream] = max(self.open.get(stream, 0) - left, 0)
 
 
-async def _collect(lane: Lane[Any], pulls: _Pulls) -> list[Delivery]:
-    """Up to a batch: waits for the first, then lingers for more, 10 ms at most."""
+async def _collect(lane: Lane[Any], pulls: _Pulls, writing: "deque[asyncio.Task[None]]") -> list[Delivery]:
+    """Up to a batch: waits for the first, then lingers for more, 10 ms at most.
+
+    While a batch is being written, only a whole one follows it: small ones side by side would cost more than they save.
+    """
     waiting = pulls.waiting
     if not waiting:
         pulls.arrived.clear()
@@ -152,9 +155,13 @@ async def _collect(lane: Lane[Any], pulls: _Pulls) -> list[Delivery]:
             await asyncio.wait_for(pulls.arrived.wait(), 1.0)
     loop = asyncio.get_running_loop()
     until = loop.time() + lane.linger_seconds
-    while 0 < len(waiting) < lane.batch and loop.time() < until:  # noqa: ASYNC110
+    while 0 < len(waiting) < lane.batch and (loop.time() < until or _busy(writing)):  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     return [waiting.popleft() for _ in range(min(lane.batch, len(waiting)))]
+
+
+def _busy(writing: "deque[asyncio.Task[None]]") -> bool:
+    return any(not task.done() for task in writing)
 
 
 async def _prepared(lane: Lane[P], deliveries: list[Delivery]) -> list[P] | Exception:

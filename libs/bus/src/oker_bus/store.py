@@ -321,10 +321,12 @@ LOCK_KEYS = """
 SELECT pg_advisory_xact_lock(k)
 FROM (SELECT DISTINCT hashtextextended(key, 7) AS k FROM unnest($1::text[]) AS key ORDER BY 1) AS locks
 """
-APPEND = """
-INSERT INTO outbox (key, subject, headers, body)
-SELECT key, subject, headers::jsonb, body FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
-  WITH ORDINALITY AS o(key, subject, headers, body, position) ORDER BY position
+APPEND = f"""
+WITH appended AS (
+  INSERT INTO outbox (key, subject, headers, body)
+  SELECT key, subject, headers::jsonb, body FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
+    WITH ORDINALITY AS o(key, subject, headers, body, position) ORDER BY position
+) SELECT pg_notify('{NOTIFY_CHANNEL}', '')
 """
 
 
@@ -339,7 +341,6 @@ async def write_outbox(raw: Any, outgoing: Sequence[Outgoing]) -> None:
     await raw.execute(LOCK_KEYS, sorted({row.key for row in outgoing}))
     rows = [(o.key, o.subject, json.dumps(o.headers), o.body) for o in outgoing]
     await raw.execute(APPEND, *zip(*rows, strict=True))
-    await raw.execute(f"NOTIFY {NOTIFY_CHANNEL}")
 
 
 async def outbox_size(session: AsyncSession) -> int:

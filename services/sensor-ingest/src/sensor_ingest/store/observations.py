@@ -92,7 +92,9 @@ LIMIT :limit
 
 RECOUNT = """
 SELECT d.partner, CAST(sum(o.values) AS bigint) AS values, CAST(sum(o.keys) AS bigint) AS keys
-FROM (SELECT datastream, count(*) AS values, count(DISTINCT phenomenon_time) AS keys FROM observation GROUP BY datastream) o
+FROM (
+  SELECT datastream, count(*) AS values, count(DISTINCT phenomenon_time) AS keys FROM observation GROUP BY datastream
+) AS o
 JOIN datastream d ON d.id = o.datastream GROUP BY d.partner
 """
 """By datastream first, in the order of the primary key: nothing has to be sorted."""
