@@ -1,6 +1,8 @@
 """Units: which codes are UCUM, what converts to what, and what never does."""
 
 import re
+import subprocess
+import sys
 import time
 from fractions import Fraction
 
@@ -217,3 +219,16 @@ def test_no_code_of_a_stranger_takes_long(code: str) -> None:
         units.is_unit(f"{code[:-3]}{number}")
 
     assert time.perf_counter() - began < 1.0
+
+
+def test_units_may_be_asked_for_while_another_thread_still_loads_them() -> None:
+    """As when the first message comes in while the service starts."""
+    script = (
+        "from concurrent.futures import ThreadPoolExecutor as Pool\n"
+        "from sensor_ingest import units\n"
+        "with Pool(4) as pool: print(set(pool.map(units.is_unit, ['Cel', 'bit', 'kW.h', 'hPa'])))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.stdout, done.stderr.count("Error")) == ("{True}\n", 0)

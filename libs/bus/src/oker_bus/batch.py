@@ -59,7 +59,7 @@ def way_of(handlers: dict[str, Heard]) -> Way:
 
 
 _SETTLE = f"""
-WITH said AS (SELECT s.*, 1 AS weight FROM {days.unnest(3)}), kept AS (
+WITH said AS (SELECT {days.filled(3)}, 1 AS weight FROM {days.unnest(3)}), kept AS (
   INSERT INTO settlement (consumer, stream, sequence, stored_at, partner, event_source, event_id, outcome,
     read, stored, duplicate, corrected, quarantined, settled_at)
   SELECT $1, stream, sequence, stored_at, partner, source, id, outcome,
@@ -123,9 +123,12 @@ async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:
     if not ends:
         return
     raw = await tx.raw()
-    columns = list(zip(*(_row(end) for end in ends), strict=True))
-    await raw.execute(_SETTLE, ends[0].delivery.consumer, tx.now, *columns)
-    refusals = [refusal for end in ends for refusal in body_once(end.refusals)]
+    columns = zip(*(_row(end) for end in ends), strict=True)
+    once = (column[:1] if column.count(column[0]) == len(column) else column for column in columns)
+    await raw.execute(_SETTLE, ends[0].delivery.consumer, tx.now, *once)
+    refusals = [refusal for end in ends if end.refusals for refusal in body_once(end.refusals)]
+    if not refusals:
+        return
     await store.quarantine(tx.session, refusals)
     for refusal in refusals:
         tx.quarantine(refusal)

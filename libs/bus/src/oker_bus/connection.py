@@ -80,16 +80,17 @@ async def _nothing(_: Msg) -> None:
 
 def read_headers(block: bytes) -> dict[str, str]:
     """Names and values of a header block (NATS/1.0); lines that are no header are passed over, as nats-py does."""
+    said = block.decode("utf-8", "replace")
+    lines = said.split("\r\n")
+    usual = said.isascii() and said.count(" ") == said.count(": ") == len(lines) - 3
+    if usual and "".join(lines).isprintable():
+        return dict([line.split(": ", 1) for line in lines[1:-2]])
     headers = {}
-    for line in block.decode("utf-8", "replace").split("\r\n")[1:]:
+    for line in lines[1:]:
         name, colon, value = line.partition(":")
         if colon:
-            headers[name] = value.strip()
-    names = "".join(headers)
-    if names.isascii() and names.isprintable() and " " not in names:
-        return headers
-    tidy = {name.strip(): value for name, value in headers.items()}
-    return {name: value for name, value in tidy.items() if name.isascii() and not any(map(str.isspace, name))}
+            headers[name.strip()] = value.strip()
+    return {name: value for name, value in headers.items() if name.isascii() and not any(map(str.isspace, name))}
 
 
 async def connect(options: dict[str, Any]) -> Connection:

@@ -69,6 +69,15 @@ def unnest(first: int, *more: str) -> str:
     return f"unnest({arrays}) AS s({', '.join(name for name, _ in columns)})"
 
 
+def filled(first: int) -> str:
+    """The columns of ``said``, where an array of one stands for a column that says the same in each row."""
+    columns = [column.split() for column in COLUMNS.split(", ")]
+    return ", ".join(
+        f"CASE WHEN cardinality(${number}::{kind}[]) = 1 THEN (${number}::{kind}[])[1] ELSE s.{name} END AS {name}"
+        for number, (name, kind) in enumerate(columns, first)
+    )
+
+
 _ADD = f"WITH said AS (SELECT * FROM {unnest(2, 'weight int')}) {ADD_UP}"  # noqa: S608
 
 

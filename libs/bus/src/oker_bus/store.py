@@ -327,7 +327,7 @@ WITH appended AS (
   SELECT key, subject, headers::jsonb, body FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
     WITH ORDINALITY AS o(key, subject, headers, body, position) ORDER BY position
 ) SELECT pg_notify('{NOTIFY_CHANNEL}', '')
-"""
+"""  # noqa: S608
 
 
 async def write_outbox(raw: Any, outgoing: Sequence[Outgoing]) -> None:

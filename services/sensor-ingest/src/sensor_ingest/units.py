@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache
+from threading import Lock
 from typing import NamedTuple
 
 
@@ -292,8 +293,18 @@ class _Atom:
     metric: bool
 
 
-@cache
+_READING = Lock()
+"""Two threads that load pint at the same time break each other's tables."""
+
+
 def _atoms() -> Mapping[str, _Atom]:
+    """All atoms of UCUM; read by whoever comes first, while the others wait."""
+    with _READING:
+        return _read_atoms()
+
+
+@cache
+def _read_atoms() -> Mapping[str, _Atom]:
     """All atoms of UCUM in pint's root units; ucumvert and pint are loaded here and not used further."""
     import ucumvert
     from ucumvert import xml_util

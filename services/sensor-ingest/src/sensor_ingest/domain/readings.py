@@ -174,7 +174,7 @@ def months(readings: Sequence[Reading]) -> set[Month]:
     """The months (UTC) in which they were measured."""
     if not readings:
         return set()
-    times = {reading.phenomenon_time for reading in readings}
+    times = [reading.phenomenon_time for reading in readings]
     first, last = (time.astimezone(UTC) for time in (min(times), max(times)))
     if (first.year, first.month) == (last.year, last.month):
         return {(first.year, first.month)}
@@ -209,6 +209,9 @@ def outcomes(observations: Sequence[Observation], inserted: Mapping[EventRow, bo
 
 
 def _all_new(observations: Sequence[Observation]) -> list[Outcome]:
+    readings = {id(observation.reading): observation.reading for observation in observations}.values()
+    if len({(r.partner, r.device, r.phenomenon_time) for r in readings}) == len(readings):
+        return ["stored"] * len(observations)
     seen: set[tuple[UUID, datetime]] = set()
     found: list[Outcome] = []
     for reading, stream, _, _ in observations:

@@ -37,6 +37,8 @@ class Claim:
     """One message on its way: what was read from it, and what became of that."""
 
     delivery: Delivery
+    partner: str = ""
+    """The company that speaks."""
     event: Event[Any] | None = None
     said: tuple[str, str] | None = None
     """Source and id of what was said, which may be inside of the message."""
@@ -62,11 +64,6 @@ class Claim:
     outcomes: Sequence[domain.Outcome] = ()
     mended: Cause | None = None
     """Set where the message is taken once more: what it caused at first has the ids of its place."""
-
-    @property
-    def partner(self) -> str:
-        """The company that speaks."""
-        return self.delivery.partner or ""
 
     @property
     def cause(self) -> Cause:
@@ -107,7 +104,7 @@ def change_the_registry(claims: list[Claim]) -> bool:
 
 
 def _prepared(delivery: Delivery) -> Claim:
-    claim = Claim(delivery)
+    claim = Claim(delivery, delivery.partner or "")
     try:
         event = reader().event(delivery.envelope(), delivery.stored_at, delivery.partner)
         claim.event, claim.said = event, (event.source, event.id)

@@ -44,18 +44,21 @@ class Ingest:
         first = claims[0].delivery
         with tracer.start_as_current_span("ingest batch", links=links, attributes={"oker.messages": len(claims)}):
             async with self.edge.transaction(Cause(first.stream, str(first.sequence))) as tx:
-                ended = await self._ingest(claims, tx)
-            self.months.update(domain.months([o.reading for claim in claims for o in claim.accepted]))
+                outcomes = await self._ingest(claims, tx)
+            self.months.update(domain.months([r for claim in claims if claim.accepted for r in claim.readings]))
         _report(claims)
-        return [ended[claim.delivery.position] for claim in claims]
+        return list(outcomes)
 
-    async def _ingest(self, claims: list[Claim], tx: Transaction) -> dict[tuple[str, int], Outcome]:
+    async def _ingest(self, claims: list[Claim], tx: Transaction) -> list[Outcome]:
         """Load, decide, save, announce."""
         ended = await already_settled(tx, [claim.delivery for claim in claims])
         fresh = list({c.delivery.position: c for c in claims if c.delivery.position not in ended}.values())
         ends = await self.take(fresh, tx)
         await save_ends(tx, ends)
-        return ended | {end.delivery.position: end.outcome for end in ends}
+        if len(ends) == len(claims):
+            return [end.outcome for end in ends]
+        known = ended | {end.delivery.position: end.outcome for end in ends}
+        return [known[claim.delivery.position] for claim in claims]
 
     async def take(self, claims: Sequence[Claim], tx: Transaction) -> list[Ended]:
         """What becomes of messages that have not ended: all is saved and announced but the ends themselves."""
@@ -136,7 +139,8 @@ class Ingest:
         if not observations:
             return
         raw = await tx.raw()
-        await store.make_partitions(raw, domain.months([o.reading for o in observations]) - self.months)
+        readings = [reading for claim in saving for reading in claim.readings]
+        await store.make_partitions(raw, domain.months(readings) - self.months)
         inserted = await store.insert_observations(raw, observations, tx.now)
         outcomes = domain.outcomes(observations, inserted)
         start = 0

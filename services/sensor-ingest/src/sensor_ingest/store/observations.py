@@ -114,7 +114,7 @@ async def insert_observations(
         The rows that were new; the value says whether their natural key was known before. ``None``: all were new, and
         no natural key was known.
     """
-    buckets = sorted({o.datastream.id.int % DATASTREAM_LOCKS for o in observations})
+    buckets = sorted({id.int % DATASTREAM_LOCKS for id in {o.datastream.id for o in observations}})
     lock = "SELECT pg_advisory_xact_lock($1, bucket) FROM unnest($2::int[]) AS bucket"
     await raw.execute(lock, LOCK_DATASTREAMS, buckets)
     mixed = await _not_the_newest(raw, observations)
