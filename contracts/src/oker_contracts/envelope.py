@@ -9,10 +9,11 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, unquote_to_bytes
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from oker_contracts.base import Contract, parse_instant
 from oker_contracts.reasons import Reason, Refused
@@ -94,7 +95,10 @@ def event_key(partner: str | None, source: str, id: str) -> UUID:
     CloudEvents makes (source, id) unique; the company in front keeps one from hiding another's events.
     """
     said = "\x00".join((partner or "", source, id)).encode("utf-8", "surrogatepass")
-    return UUID(bytes=blake2b(said, digest_size=16).digest())
+    key = UUID.__new__(UUID)  # its constructor looks for six other ways to say one, which takes as long as the hash
+    object.__setattr__(key, "int", int.from_bytes(blake2b(said, digest_size=16).digest(), "big"))
+    object.__setattr__(key, "is_safe", SafeUUID.unknown)
+    return key
 
 
 def read_envelope(headers: Mapping[str, str] | None, body: bytes) -> Envelope:
@@ -121,9 +125,7 @@ def _any(headers: Mapping[str, str], body: bytes) -> Envelope:
 def _plain(headers: Mapping[str, str], body: bytes) -> Envelope | None:
     """The usual message: binary mode, nothing encoded, nothing wrong. ``None``: look closely, which takes longer."""
     get = headers.get
-    names = "\n".join(headers)
-    lower = names.lower()
-    if lower.count("ce-") != names.count("ce-") or lower.count("content-type") != names.count("content-type"):
+    if not _are_lower(tuple(headers)):
         return None
     if get("ce-specversion") != "1.0" or get("content-type", "application/json") != "application/json":
         return None
@@ -133,6 +135,12 @@ def _plain(headers: Mapping[str, str], body: bytes) -> Envelope | None:
     if not (id and source and type) or "" in attributes or len(said) > MAX_ATTRIBUTE or not _PLAIN.fullmatch(said):
         return None
     return Envelope(id, source, type, _time(time, "ce-time") if time else None, body, subject, *correlation)
+
+
+@lru_cache(maxsize=1_000)
+def _are_lower(names: tuple[str, ...]) -> bool:
+    """Whether the names that matter here are written in lower case: the same few combinations come again and again."""
+    return all(name.islower() for name in names if name.lower().startswith(("ce-", "content-type")))
 
 
 def _media_type(said: str) -> str:

@@ -74,9 +74,7 @@ async def already_settled(tx: Transaction, deliveries: Sequence[Delivery]) -> di
     Mostly none has, and all stand side by side in their stream: so a span of sequences is looked at.
     """
     raw = await tx.raw()
-    of: dict[str, list[int]] = {}
-    for delivery in deliveries:
-        of.setdefault(delivery.stream, []).append(delivery.sequence)
+    of = {stream: [d.sequence for d in deliveries if d.stream == stream] for stream in {d.stream for d in deliveries}}
     rows = [
         (stream, row)
         for stream, sequences in of.items()

@@ -54,6 +54,9 @@ def is_outage(error: BaseException) -> bool:
     return gone or closed or busy or isinstance(cause, OSError) or str(getattr(cause, "sqlstate", "")).startswith(AWAY)
 
 
+ACK = b"+ACK"
+
+
 def pause_before(delivery: int) -> float:
     """Seconds until the next delivery: 0.2, 0.4, 0.8 … at most 60."""
     return float(min(0.2 * 2 ** max(delivery - 1, 0), 60.0))
@@ -256,7 +259,7 @@ def verdict(outcome: Outcome | None, deliveries: int) -> bytes:
     """What the broker is told after the commit; ``None`` asks for the message again, after a pause (NATS, ADR-13)."""
     if outcome is None:
         return b'-NAK {"delay": %d}' % int(pause_before(deliveries) * 1e9)
-    return b"+TERM" if outcome == "quarantined" else b"+ACK"
+    return b"+TERM" if outcome == "quarantined" else ACK
 
 
 async def acknowledge(msg: Msg, outcome: Outcome | None) -> None:

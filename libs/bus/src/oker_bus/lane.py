@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 
 from oker_bus import metrics
 from oker_bus.connection import Connection, read_headers
-from oker_bus.edge import Delivery, is_outage, verdict
+from oker_bus.edge import ACK, Delivery, is_outage, verdict
 from oker_bus.partners import PartnersFile
 from oker_bus.store import Outcome
 from oker_bus.watch import Watch
@@ -190,7 +190,10 @@ async def _finish(lane: Lane[P], nats: Connection, prepared: list[P] | Exception
         outcomes = [await _alone(lane, delivery) for delivery in deliveries]
     ended = [(delivery.partner, outcome) for delivery, outcome in zip(deliveries, outcomes, strict=True)]
     metrics.count_batch(lane.consumer, ended, perf_counter() - began)
-    verdicts = ((d.reply, verdict(outcome, d.deliveries)) for d, outcome in zip(deliveries, outcomes, strict=True))
+    verdicts = [
+        (d.reply, ACK if outcome == "settled" else verdict(outcome, d.deliveries))
+        for d, outcome in zip(deliveries, outcomes, strict=True)
+    ]
     with suppress(NatsError):  # what cannot be told now is delivered again and found settled
         await nats.send(verdicts)
 

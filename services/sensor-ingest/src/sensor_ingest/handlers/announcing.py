@@ -54,7 +54,7 @@ def _by_dataset(claims: Sequence[Claim]) -> dict[tuple[str, str], list[Recorded]
             continue
         dataset = claim.accepted[0].datastream.dataset
         alike = len(claim.readings) == 1 and "duplicate" not in claim.outcomes
-        if alike and all(o.datastream.dataset == dataset for o in claim.accepted):
+        if alike and {observation.datastream.dataset for observation in claim.accepted} == {dataset}:
             row = Recorded(claim, claim.readings[0], claim.accepted, claim.outcomes)
             found.setdefault((claim.partner, dataset), []).append(row)
         else:

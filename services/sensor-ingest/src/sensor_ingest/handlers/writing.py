@@ -52,7 +52,9 @@ class Ingest:
     async def _ingest(self, claims: list[Claim], tx: Transaction) -> list[Outcome]:
         """Load, decide, save, announce."""
         ended = await already_settled(tx, [claim.delivery for claim in claims])
-        fresh = list({c.delivery.position: c for c in claims if c.delivery.position not in ended}.values())
+        fresh = list({c.delivery[1:3]: c for c in claims}.values())  # by stream and sequence
+        if ended:
+            fresh = [claim for claim in fresh if claim.delivery.position not in ended]
         ends = await self.take(fresh, tx)
         await save_ends(tx, ends)
         if len(ends) == len(claims):

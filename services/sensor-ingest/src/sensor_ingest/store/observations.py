@@ -15,7 +15,7 @@ from sqlmodel import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from oker_bus.store import run
-from sensor_ingest.domain import EventRow, Month, Observation, Reading
+from sensor_ingest.domain import EventRow, Month, Observation
 from sensor_ingest.store.base import Base
 
 LOCK_DATASTREAMS, LOCK_PARTITIONS = 0x6473, 0x7061
@@ -145,14 +145,9 @@ async def _not_the_newest(raw: Any, observations: Sequence[Observation]) -> set[
 
 def _columns(observations: Sequence[Observation]) -> list[list[Any]]:
     """The readings and their values, as :data:`INSERT` takes them."""
-    readings: list[Reading] = []
-    numbers = []
-    last = None
-    for observation in observations:
-        if observation.reading is not last:
-            last = observation.reading
-            readings.append(last)
-        numbers.append(len(readings))
+    readings = list({id(o.reading): o.reading for o in observations}.values())
+    place = {id(reading): number for number, reading in enumerate(readings, 1)}
+    numbers = [place[id(o.reading)] for o in observations]
     converted = any(o.reported for o in observations)
     return [
         [r.phenomenon_time for r in readings],
