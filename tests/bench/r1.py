@@ -80,7 +80,7 @@ async def write(database: Any, valid: list[Row], messages: list[Msg]) -> None:
 async def main(url: str, stream: str, durable: str, host: str, name: str) -> None:
     """Empty a durable into a table, for ever."""
     gc.freeze()  # as sensor-ingest does
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
     connection = await nats.connect(url, user=os.environ["BENCH_USER"], password=os.environ["BENCH_PASSWORD"])
     database = await asyncpg.connect(host=host, user="postgres", database=name)
     subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
