@@ -173,6 +173,7 @@ async def test_services_killed_at_a_point_lose_nothing_and_double_nothing(stack:
         "project.registered.v1": 1,
         "selection.candidate_listed.v1": 1,
         "sensor.device_registered.v2": 1,
+        "sensor.lorawan_events_recorded.v1": 1,
         "sensor.observations_recorded.v2": 1,
         "evaluation.kpi_bound.v1": 1,
         "evaluation.kpi_assessed.v1": 1,

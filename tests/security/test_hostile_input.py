@@ -184,7 +184,7 @@ ONLY_NATS = [
     Case("headers that the broker obeys, and our own", "attribute_missing", "ce-id",
          headers=without("ce-id") | {"Nats-Expected-Stream": "IN_stadtwerke", "Oker-Reason": "forged"}),
     Case("an unmapped topic", "topic_unmapped", "topic", forwarded(b"1", "a/b"), MQTT, FORWARDED),
-    Case("The Things Stack", "dialect_foreign", "$.end_device_ids",
+    Case("The Things Stack, without a device", "field_missing", "$.end_device_ids.device_id",
          forwarded(b'{"end_device_ids": {}}', "v3/a@b/devices/c/up"), MQTT, FORWARDED),
     Case("ChirpStack v3", "dialect_foreign", "$.applicationID",
          forwarded(b'{"applicationID": "1", "devEUI": "cLPVftAAAAE="}', UPLINK_TOPIC), MQTT, FORWARDED),

@@ -1,7 +1,8 @@
 """Run a service that is killed at an exact point: ``python -m oker_testkit.die_at POINT before|after -m PACKAGE …``.
 
 The first call of a function named by POINT (``module:attribute.path``, several with commas) ends the process with
-SIGKILL, right before or right after it. So a crash between two lines happens for certain, in a real process, unknown to shipped code.
+SIGKILL, right before or right after it. So a crash between two lines happens for certain, in a real process, unknown
+to shipped code.
 """
 
 import importlib

@@ -24,17 +24,19 @@ async def load(tx: Transaction, claims: Sequence[Claim], kept: Registry) -> Regi
         kept: what earlier batches have loaded; used where nothing has changed since.
 
     Returns:
-        ``kept``, or, where a message of the batch changes something, what the batch may change alone.
+        What the batch may change alone: two batches are decided at a time, and neither may empty or fill what the
+        other is held against.
     """
     changing = {claim.partner for claim in claims if claim.registers}
     await store.lock_devices(tx.session, changing)
     registry = Registry() if changing else kept
-    registry.forget_outdated(await store.registry_versions(await tx.raw()), {claim.partner for claim in claims})
-    named, hardware = _named(claims)
-    await _load_stays(tx, registry, hardware - registry.stays.keys())
-    mounted = {(key[0], stay.device) for key in hardware for stay in registry.stays[key]}
-    await _load_devices(tx, registry, (named | mounted) - registry.devices.keys())
-    return registry
+    async with registry.loading:
+        registry.forget_outdated(await store.registry_versions(await tx.raw()), {claim.partner for claim in claims})
+        named, hardware = _named(claims)
+        await _load_stays(tx, registry, hardware - registry.stays.keys())
+        mounted = {(key[0], stay.device) for key in hardware for stay in registry.stays.get(key, ())}
+        await _load_devices(tx, registry, (named | mounted) - registry.devices.keys())
+        return registry.only(named | mounted, hardware)
 
 
 def _named(claims: Sequence[Claim]) -> tuple[set[Key], set[Key]]:
@@ -56,14 +58,14 @@ def _named(claims: Sequence[Claim]) -> tuple[set[Key], set[Key]]:
 async def _load_stays(tx: Transaction, registry: Registry, missing: set[Key]) -> None:
     if missing:
         found = await store.by_hardware(tx.session, missing)
-        registry.stays |= {key: found.get(key, ()) for key in missing}
+        registry.stays |= found
 
 
 async def _load_devices(tx: Transaction, registry: Registry, missing: set[Key]) -> None:
     """Profiles come with the first look at a company: they are few, and any device may name any of them."""
     if missing:
         found = await store.devices(tx.session, missing)
-        registry.devices |= {key: found.get(key) for key in missing}
+        registry.devices |= found
     partners = {partner for partner in registry.versions if (partner, "") not in registry.profiles}
     if partners:
         for (partner, name, version), declared in (await store.profiles(tx.session, partners)).items():

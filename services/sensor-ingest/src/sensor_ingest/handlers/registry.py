@@ -1,5 +1,6 @@
 """What is known of devices while a batch is decided: kept from batch to batch, until the company's registry changes."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,16 +18,26 @@ MAX_KEPT = 50_000
 
 @dataclass(slots=True)
 class Registry:
-    """Devices by company and name, where each apparatus was, and the companies' own profiles by company and name.
+    """Devices by company and name, where each apparatus was, and the companies' own profiles by company and name."""
 
-    ``None``: was looked for, and is not known.
-    """
-
-    devices: dict[Key, Device | None] = field(default_factory=dict)
+    devices: dict[Key, Device] = field(default_factory=dict)
     stays: dict[Key, tuple[domain.Stay, ...]] = field(default_factory=dict)
     profiles: dict[Key, dict[int, Profile]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     """Of each company's registry, when it was read."""
+    asked: frozenset[Key] = frozenset()
+    """The apparatuses that a batch speaks of."""
+    loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while it is brought up to date."""
+
+    def only(self, devices: set[Key], hardware: set[Key]) -> "Registry":
+        """A part of it, which does not change when the whole does."""
+        return Registry(
+            {key: self.devices[key] for key in devices if key in self.devices},
+            {key: self.stays[key] for key in hardware if key in self.stays},
+            {key: dict(versions) for key, versions in self.profiles.items()},
+            asked=frozenset(hardware),
+        )
 
     def at(self, partner: str, hardware: str, time: datetime) -> Device | None:
         """The device at which an apparatus measured at a time."""
@@ -43,13 +54,13 @@ class Registry:
         self.devices[device.key] = device
         for hardware in {mounting.hardware for mounting in device.all_mountings}:
             key = (device.partner, hardware)
-            if key not in self.stays:
+            if key not in self.asked:
                 continue  # nobody asks for it in this batch
             places = {d.device: d.all_mountings for d in self._of(device.partner, hardware)}
             self.stays[key] = domain.stays(hardware, places)
 
     def _of(self, partner: str, hardware: str) -> list[Device]:
-        found = (device for device in self.devices.values() if device and device.partner == partner)
+        found = (device for device in self.devices.values() if device.partner == partner)
         return [device for device in found if any(m.hardware == hardware for m in device.all_mountings)]
 
     def forget_outdated(self, versions: Mapping[str, int], partners: set[str]) -> None:

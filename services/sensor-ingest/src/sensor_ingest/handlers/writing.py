@@ -45,7 +45,7 @@ class Ingest:
         with tracer.start_as_current_span("ingest batch", links=links, attributes={"oker.messages": len(claims)}):
             async with self.edge.transaction(Cause(first.stream, str(first.sequence))) as tx:
                 outcomes = await self._ingest(claims, tx)
-            self.months.update(domain.months([r for claim in claims if claim.accepted for r in claim.readings]))
+            self.months.update(_months(claims))
         _report(claims)
         return list(outcomes)
 
@@ -141,8 +141,7 @@ class Ingest:
         if not observations:
             return
         raw = await tx.raw()
-        readings = [reading for claim in saving for reading in claim.readings]
-        await store.make_partitions(raw, domain.months(readings) - self.months)
+        await store.make_partitions(raw, _months(saving) - self.months)
         inserted = await store.insert_observations(raw, observations, tx.now)
         outcomes = domain.outcomes(observations, inserted)
         start = 0
@@ -156,6 +155,11 @@ class Ingest:
         if delivery.deliveries < BURY_FAILED_AFTER:
             return None
         return await self.edge.bury(delivery, Refused(Reason.HANDLER_FAILED))
+
+
+def _months(claims: Sequence[Claim]) -> set[domain.Month]:
+    """Of what was accepted only: a refused time must not make a partition."""
+    return domain.months(list({id(o.reading): o.reading for claim in claims for o in claim.accepted}.values()))
 
 
 def _is_new(claim: Claim) -> bool:
