@@ -48,6 +48,9 @@ chaos: setup  ## kill -9 at random during 100,000 readings, 20 times; again: OKE
 realworld: setup  ## recorded messages and hostile inputs of others: how many of how many cases hold
 	@$(PY) -m pytest tests/realworld $(ARGS)
 
+fuzz: setup  ## requests of all kinds against the OpenAPI of two services; longer: OKER_FUZZ_SECONDS=900 make fuzz
+	@OKER_FUZZ_SECONDS=$${OKER_FUZZ_SECONDS:-120} $(PY) -m pytest tests/openapi $(ARGS)
+
 contracts: setup  ## generate schemas and check samples
 	@$(PY) -m oker_contracts.generate
 	@$(PY) -m pytest contracts $(ARGS)
@@ -68,4 +71,4 @@ clean:  ## remove what was built, not the state of `make up`
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down check fix test e2e chaos realworld contracts bench manifests ci lock clean
+.PHONY: help setup demo up down check fix test e2e chaos realworld fuzz contracts bench manifests ci lock clean

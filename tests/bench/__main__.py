@@ -15,6 +15,8 @@ from tests.bench import (
     ingest_native_throughput,
     ingest_native_vs_naive,
     peers,
+    registry_lists,
+    selection_close,
 )
 from tests.bench.figures import Figure, append, show
 from tests.bench.place import BenchFailed, NotMeasured, Place, alone, open_place
@@ -31,6 +33,8 @@ MEASUREMENTS: dict[str, Callable[[Place, bool], Awaitable[list[Figure]]]] = {
     "ingest.lorawan.throughput": ingest_lorawan.measure,
     "peer.mosquitto_python": peers.measure_mosquitto,
     "peer.rabbitmq_aio_pika": peers.measure_rabbitmq,
+    "registry.list_p95_ms": registry_lists.measure,
+    "selection.close_10k_s": selection_close.measure,
     "ingest.memory.growth_mb": ingest_memory.measure,
     "ingest.cost.1e7_vs_1e5": ingest_cost.measure,
 }

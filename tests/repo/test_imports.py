@@ -22,6 +22,7 @@ BAD = {
         "project_registry/app.py": "import oker_cli.topology",
     },
     "cli": {"oker_cli/topology.py": "import oker_testkit.servers"},
+    "decision": {"oker_decision/scoring.py": "import oker_bus.bus"},
     "transport": {
         "sensor_ingest/handlers.py": "import nats",
         "selection_scoring/api.py": "import sqlmodel",

@@ -10,8 +10,8 @@ from fastapi import APIRouter
 from oker_bus import Bus, Event, Router, Transaction, on
 from oker_bus.service import Service
 from oker_bus.settings import ClaimsSettings
+from oker_contracts.project.profile_recorded_v1 import ProfileRecordedV1
 from oker_contracts.project.proposed_v2 import ProjectProposedV2
-from oker_contracts.project.registered_v1 import ProjectRegisteredV1
 from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
 
 
@@ -36,15 +36,15 @@ def heard() -> Heard:
 def service(heard: Heard) -> Service[ClaimsSettings]:
     router = Router("selection-scoring")
 
-    @on(router, ProjectRegisteredV1, consumer="selection-scoring-list-candidates")
-    async def list_candidate(event: Event[ProjectRegisteredV1], tx: Transaction) -> None:
+    @on(router, ProfileRecordedV1, consumer="selection-scoring-list-candidates")
+    async def list_candidate(event: Event[ProfileRecordedV1], tx: Transaction) -> None:
         heard.events.append(event)
         project = event.data
         tx.announce(
             CandidateListedV1(
                 project_id=project.project_id,
-                title=project.title,
-                fields_of_action=project.fields_of_action,
+                title=project.profile.title,
+                fields_of_action=project.profile.fields_of_action,
                 listed_at=tx.now,
             )
         )

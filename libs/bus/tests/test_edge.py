@@ -145,7 +145,7 @@ async def test_a_full_stream_holds_up_its_own_announcements_only(bus: TestBus) -
     """What cannot go to QUARANTINE waits in the outbox; facts on other streams get on, and nothing is lost."""
     config = (await bus.jetstream.stream_info("QUARANTINE")).config
     await bus.jetstream.update_stream(config.evolve(max_bytes=100))
-    await bus.publish_raw("project.registered.v1.x", b"{", {"ce-id": "1"})
+    await bus.publish_raw("project.profile_recorded.v1.x", b"{", {"ce-id": "1"})
     await bus.publish(a_project())
 
     async def listed() -> bool:

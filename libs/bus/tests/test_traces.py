@@ -34,7 +34,8 @@ async def test_a_heard_event_links_to_its_sender_and_an_announced_one_carries_it
     exporter: InMemorySpanExporter, bus: TestBus, heard: Any
 ) -> None:
     project = a_project()
-    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x", "ce-type": "de.oker.project.registered.v1"}
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x"}
+    headers["ce-type"] = "de.oker.project.profile_recorded.v1"
     headers["ce-traceparent"] = TRACEPARENT
     await bus.publish_raw(project.subject, project.model_dump_json().encode(), headers)
     await bus.settled()

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from oker_bus import Event, Transaction, open_bus, store, topology
 from oker_bus.bus import connection_options
 from oker_bus.settings import ServiceSettings
+from oker_contracts.project.profile_recorded_v1 import Profile, ProfileRecordedV1
 from oker_contracts.project.proposed_v2 import ProjectProposedV2
-from oker_contracts.project.registered_v1 import ProjectRegisteredV1
 from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
 from oker_testkit.bus import TestBus, eventually
 from oker_testkit.plugin import PARTNERS, Servers
@@ -20,15 +20,17 @@ from oker_testkit.servers import free_port, start_nats
 CONSUMER = "selection-scoring-list-candidates"
 
 
-def a_project(project_id: str = "uvm") -> ProjectRegisteredV1:
-    return ProjectRegisteredV1(
+def a_project(project_id: str = "uvm") -> ProfileRecordedV1:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    return ProfileRecordedV1(
         project_id=project_id,
-        title="Umweltorientiertes Verkehrsmanagement",
-        summary="",
-        fields_of_action=["mobilitaet"],
-        goals=[],
-        origin="catalogue",
-        registered_at=datetime(2026, 1, 1, tzinfo=UTC),
+        version=2,
+        state="eligible",
+        previous_state="proposed",
+        profile=Profile(title="Umweltorientiertes Verkehrsmanagement", fields_of_action=["mobilitaet"]),
+        reason="",
+        valid_from=since,
+        recorded_at=since,
     )
 
 
@@ -174,9 +176,9 @@ async def test_an_undecodable_body_is_quarantined_with_its_bytes_and_harms_no_ne
         "ce-specversion": "1.0",
         "ce-id": "1",
         "ce-source": "/x",
-        "ce-type": "de.oker.project.registered.v1",
+        "ce-type": "de.oker.project.profile_recorded.v1",
     }
-    await bus.publish_raw("project.registered.v1.uvm", b'{"project_id": ', headers)
+    await bus.publish_raw("project.profile_recorded.v1.uvm", b'{"project_id": ', headers)
     await bus.publish(a_project("sirene"))
     await bus.settled()
 

@@ -67,7 +67,7 @@ def test_several_keys_make_one_set(oker: Any, key: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("m-1", "--role", "king"), "no such role: king; there are auditor, board"),
+        (("m-1", "--role", "king"), "no such role: king; there are advisory_board, auditor, board"),
         (("Erika Muster", "--role", "board"), "HOLDER: lower case letters"),
         (("m-1", "--role", "partner"), "name it with --partner"),
         (("m-1", "--role", "board", "--partner", "Stadt Werke"), "--partner: lower case letters"),

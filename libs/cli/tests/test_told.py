@@ -15,8 +15,9 @@ from oker_cli.trail import Place
 from oker_cli.what import MOST, printable
 from oker_contracts import TYPE_PREFIX, Contract, Envelope, catalog
 from oker_contracts.evaluation.kpi_assessed_v1 import Evidence, KpiAssessedV1
-from oker_contracts.notification.mail_queued_v1 import MailQueuedV1
+from oker_contracts.notification.mail_queued_v2 import MailQueuedV2
 from oker_contracts.selection.ballot_cast_v1 import BallotCastV1
+from oker_contracts.selection.ballot_cast_v2 import BallotCastV2
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 from oker_contracts.sensor.observations_recorded_v1 import Observation, ObservationsRecordedV1
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
@@ -98,11 +99,11 @@ def test_another_payload_carries_nothing(payload: bytes) -> None:
 
 
 def test_who_voted_how_and_who_gets_mail_is_not_told() -> None:
-    ballot = BallotCastV1(
-        round_id="round-1", frozen_sha256="0" * 64, voter="dezernat-2", project_id="baeume", version=1,
-        scores={"buergernutzen": 5}, cast_at=NOW,
+    ballot = BallotCastV2(
+        round_id="round-1", frozen_sha256="0" * 64, voice="board", voter="dezernat-2", project_id="baeume", version=1,
+        scores={"buergernutzen": 5}, cast_at=NOW, sha256="0" * 64,
     )  # fmt: skip
-    mail = MailQueuedV1(message_id="m-1", holder="cdo-1", role="cdo", occasion="decision_taken", queued_at=NOW)
+    mail = MailQueuedV2(message_id="m-1", holder="cdo-1", role="cdo", occasion="decision_taken", queued_at=NOW)
 
     cast, queued = told("SELECTION", said(ballot)), told("NOTIFICATION", said(mail))
 

@@ -9,7 +9,7 @@ import pytest
 from oker_bus import Cause
 from oker_contracts import TYPE_PREFIX, Contract, Envelope
 from oker_contracts.evaluation.kpi_assessed_v1 import Evidence, KpiAssessedV1
-from oker_contracts.notification.mail_queued_v1 import MailQueuedV1
+from oker_contracts.notification.mail_queued_v2 import MailQueuedV2
 from oker_contracts.notification.mail_sent_v1 import MailSentV1
 from oker_contracts.sensor.observations_recorded_v1 import Observation, ObservationsRecordedV1
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
@@ -79,7 +79,7 @@ async def story(applied: Any) -> dict[str, Cause]:
     )
     batch = await speakers.announce("sensor-ingest", recorded, Cause(SOURCE, "v-1", "verkehr"))
     kpi = await speakers.announce("evaluation-scheduler", an_assessment("v-2"), batch)
-    mail = MailQueuedV1(message_id="m-1", holder="cdo-1", role="cdo", occasion="kpi_assessed", queued_at=NOW)
+    mail = MailQueuedV2(message_id="m-1", holder="cdo-1", role="cdo", occasion="kpi_assessed", queued_at=NOW)
     queued = await speakers.announce("notification", mail, kpi)
     sent = await speakers.announce("notification", MailSentV1(message_id="m-1", holder="cdo-1", sent_at=NOW), queued)
     return {"batch": batch, "kpi": kpi, "queued": queued, "sent": sent}

@@ -95,5 +95,5 @@ async def test_the_api_description_says_that_a_token_is_needed(client: httpx.Asy
 
 
 def test_a_role_that_does_not_exist_is_refused_when_the_route_is_written() -> None:
-    with pytest.raises(ValueError, match="no such role: cdoo; there are auditor, board, cdo"):
+    with pytest.raises(ValueError, match="no such role: cdoo; there are advisory_board, auditor, board, cdo"):
         require("cdo", "cdoo")

@@ -1,5 +1,6 @@
 """Who is told, in which words, and when again: pure functions."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notification import domain
-from notification.domain import Addressee, Decision, KpiChange, Progress, Ranked, Recipient, Reply
+from notification.domain import Addressee, Decided, Decision, Gap, KpiChange, Progress, Recipient, Reply
 
 
 def a_person(holder: str, *roles: str) -> Recipient:
@@ -42,13 +43,27 @@ def test_a_kpi_is_for_the_cdo_and_the_officer_or_the_unit_instead(
     assert told(domain.for_kpi(people, officer)) == expected
 
 
+def a_line(rank: int, title: str, score: str, *outcomes: domain.Outcome, share: str = "1", reason: str = "") -> Decided:
+    """``outcomes`` are what was computed and what was decided, where that is something else."""
+    return Decided(rank, title, score, outcomes[0], outcomes[-1], share, reason)
+
+
 DECISION = Decision(
     "Runde 2026",
     (
-        Ranked(1, "Stadtputz\nOpen", "22/7", True),
-        Ranked(2, "Mobil", "3", True),
-        Ranked(3, "Drei", "0", False),
+        a_line(1, "Stadtputz\nOpen", "22/7", "selected"),
+        a_line(2, "Mobil", "3", "selected", share="1/2"),
     ),
+    3,
+    NOON,
+)
+OVERRIDDEN = Decision(
+    "Runde 2026",
+    (
+        a_line(1, "Licht", "4", "selected", "deferred", share="0", reason="Das Netz wird 2027\nerneuert."),
+        a_line(2, "Parken", "3", "rejected", "selected", reason="Rückt nach."),
+    ),
+    2,
     NOON,
 )
 
@@ -61,7 +76,7 @@ def test_a_decision_in_german() -> None:
         "die Auswahl „Runde 2026“ ist entschieden.\n\n"
         "Ausgewählt (2 von 3 Projekten):\n\n"
         "- Platz 1: Stadtputz Open (3,14 Punkte)\n"
-        "- Platz 2: Mobil (3,00 Punkte)\n\n"
+        "- Platz 2: Mobil (3,00 Punkte, gefördert zu 50 %)\n\n"
         "Entschieden: 21.03.2026, 13:00 Uhr MEZ.\n\n"
         "Diese Nachricht ist automatisch entstanden. Kennung für Rückfragen: event-1\n"
     )
@@ -75,11 +90,67 @@ def test_a_decision_in_english() -> None:
     assert "Decided: 21 March 2026, 13:00 CET." in letter.body
 
 
+def test_where_the_board_departs_from_the_computed_result_the_letter_says_why() -> None:
+    german = domain.decision_letter(OVERRIDDEN, "de", "event-1")
+    english = domain.decision_letter(OVERRIDDEN, "en", "event-1")
+
+    assert german.body.startswith(
+        "die Auswahl „Runde 2026“ ist entschieden.\n\n"
+        "Ausgewählt (1 von 2 Projekten):\n\n- Platz 2: Parken (3,00 Punkte)\n\n"
+        "Zurückgestellt (1):\n\n- Platz 1: Licht (4,00 Punkte)\n\n"
+        "Anders entschieden als berechnet (2):\n\n"
+        "- Licht: berechnet „ausgewählt“, entschieden „zurückgestellt“. Begründung: Das Netz wird 2027 erneuert.\n"
+        "- Parken: berechnet „nicht ausgewählt“, entschieden „ausgewählt“. Begründung: Rückt nach.\n\n"
+    )
+    assert "Deferred (1):\n\n- Rank 1: Licht (4.00 points)\n" in english.body
+    assert "- Licht: computed “selected”, decided “deferred”. Reason: Das Netz wird 2027 erneuert.\n" in english.body
+
+
+def test_a_long_list_is_cut_and_says_how_many_are_missing() -> None:
+    many = tuple(a_line(n, f"Projekt {n}", "1", "selected") for n in range(1, domain.LISTED + 6))
+
+    body = domain.decision_letter(Decision("Runde", many, 200, NOON), "de", "e").body
+
+    assert "Ausgewählt (105 von 200 Projekten)" in body
+    assert body.count("- Platz") == 100
+    assert "… und 5 weitere\n" in body
+
+
+GAP = Gap("Fachbereich Tiefbau", True, ("Licht", "Parken"), NOON, NOON + timedelta(days=9))
+
+
+def test_a_gap_in_german() -> None:
+    letter = domain.gap_letter(GAP, "de", "event-1")
+
+    assert letter.subject == "Niemand zuständig: Fachbereich Tiefbau"
+    assert letter.body == (
+        "„Fachbereich Tiefbau“ hat Projekte, aber niemanden als Smart-City-Beauftragten und keine Vertretung.\n\n"
+        "Projekte (2):\n\n- Licht\n- Parken\n\n"
+        "Seit: 21.03.2026, 13:00 Uhr MEZ\nBitte in der Dezernentensitzung klären, wer zuständig ist.\n\n"
+        "Diese Nachricht ist automatisch entstanden. Kennung für Rückfragen: event-1\n"
+    )
+
+
+def test_a_gap_that_is_closed_says_how_long_it_was_open() -> None:
+    german = domain.gap_letter(replace(GAP, open=False), "de", "e")
+    english = domain.gap_letter(replace(GAP, open=False), "en", "e")
+
+    assert german.subject == "Wieder besetzt: Fachbereich Tiefbau"
+    assert "Offen seit: 21.03.2026, 13:00 Uhr MEZ\nGeschlossen: 30.03.2026, 14:00 Uhr MESZ\n" in german.body
+    assert "Closed: 30 March 2026, 14:00 CEST\n" in english.body
+
+
+def test_a_gap_is_for_the_dezernentensitzung_and_the_cdo_each_once() -> None:
+    people = [a_person("a", "dezernent"), a_person("b", "dezernent", "cdo"), a_person("c", "unit", "board")]
+
+    assert told(domain.for_gap(people)) == [("a", "dezernent"), ("b", "cdo")]
+
+
 @pytest.mark.parametrize(
     ("locale", "expected"), [("de", "Kein Projekt ist ausgewählt."), ("en", "No project is selected.")]
 )
 def test_a_decision_for_nothing_says_so(locale: domain.Locale, expected: str) -> None:
-    assert expected in domain.decision_letter(Decision("Runde", (), NOON), locale, "e").body
+    assert expected in domain.decision_letter(Decision("Runde", (), 2, NOON), locale, "e").body
 
 
 CHANGE = KpiChange(
@@ -144,7 +215,7 @@ def test_amounts_as_people_write_them(value: float, unit: str, expected: str) ->
 
 @given(st.text())
 def test_no_title_makes_a_second_line(title: str) -> None:
-    letter = domain.decision_letter(Decision(title, (), NOON), "de", title)
+    letter = domain.decision_letter(Decision(title, (), 1, NOON), "de", title)
 
     assert len(letter.subject.splitlines()) == 1
     assert len(letter.body.splitlines()) == 7

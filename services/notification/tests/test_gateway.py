@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from builders_notification import NOON, a_decision, a_project, a_ranked_project, an_assessment
+from builders_notification import NOON, a_decision, a_line, a_project, an_assessment
 from httpx import AsyncClient
 from mail_server_notification import MailServer
 from sqlalchemy import text
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from notification import domain, gateway
 from notification.settings import Settings
-from oker_contracts.notification.mail_queued_v1 import MailQueuedV1
+from oker_contracts.notification.mail_queued_v2 import MailQueuedV2
 from oker_contracts.notification.mail_sent_v1 import MailSentV1
 from oker_testkit.bus import TestBus
 
@@ -80,7 +80,7 @@ async def test_a_hostile_title_adds_no_header(bus: TestBus, know: Tell, mail_ser
     await know("m-1", "cdo")
     title = "=?utf-8?q?=0D=0ABcc:_thief=40example.org?= \u202eHello\u200b"
 
-    await bus.publish(a_decision(a_ranked_project(1, title=". QUIT\u202e"), title=title))
+    await bus.publish(a_decision(a_line(1, title=". QUIT\u202e"), title=title))
     [(address, message)] = await mail_server.has(1)
 
     assert address == "m-1@braunschweig.example"
@@ -98,7 +98,7 @@ async def test_the_trail_leads_from_the_cause_to_the_sent_mail(
     [(_, message)] = await mail_server.has(1)
     await mails("sent")
 
-    [queued], [sent] = await bus.events(MailQueuedV1), await bus.events(MailSentV1)
+    [queued], [sent] = await bus.events(MailQueuedV2), await bus.events(MailSentV1)
     assert queued.causationid == cause
     assert sent.causationid == queued.id
     assert queued.correlationid == sent.correlationid == cause

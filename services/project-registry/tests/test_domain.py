@@ -146,14 +146,17 @@ def test_a_proposal_is_the_same_whenever_it_was_received_and_whatever_became_of_
     assert not domain.same_proposal(a_proposal(title="Lastenräder"), a_proposal())
 
 
-def test_an_accepted_proposal_becomes_a_project_with_its_officer() -> None:
-    proposal, project = domain.accept(a_proposal(), "officer-mobilitaet", NOON)
+@given(st.text(max_size=200))
+def test_the_id_of_a_title_is_a_slug_or_there_is_none(title: str) -> None:
+    found = domain.slug(title)
 
-    assert proposal.accepted_at == NOON
-    assert (project.project_id, project.origin, project.partner) == (
-        "verkehr-leihfahrraeder",
-        "proposal",
-        "verkehr",
-    )
-    assert (project.officer, project.registered_at) == ("officer-mobilitaet", NOON)
-    assert (project.fields_of_action, project.goals) == (proposal.fields_of_action, proposal.goals)
+    assert found == "" or SLUG.fullmatch(found)
+
+
+def test_the_catalogue_and_the_unit_make_ids_in_the_same_way() -> None:
+    odd = {"pilotprojekt-gesundheitsstandort-wohnung"}
+
+    for project in the_catalogue().projects:
+        assert domain.slug(project.title).startswith(project.project_id) or project.project_id in odd
+    assert domain.slug("Übergröße – Fünf Öfen!") == "uebergroesse-fuenf-oefen"
+    assert domain.slug("日本") == ""

@@ -12,8 +12,9 @@ Score = Annotated[int, Field(ge=0, le=100)]
 class LogLink(Part):
     """The place of a fact in the decision log, and its hold on the one before.
 
-    ``sha256`` is that of the canonical JSON (RFC 8785) of ``number``, ``previous_sha256``, ``type`` (the event's
-    name) and ``data`` (the fact without its link).
+    ``sha256`` is that of the canonical JSON (RFC 8785) of ``number``, ``previous_sha256``, ``type`` (the event's name)
+    and ``data_sha256``; that in turn is the SHA-256 of the canonical JSON of the fact without its link. So the chain
+    can be checked by those who may not read every fact.
     """
 
     number: Annotated[int, Field(ge=1)]

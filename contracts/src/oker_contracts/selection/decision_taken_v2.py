@@ -49,7 +49,7 @@ class DecisionTakenV2(Contract):
     frozen_sha256: Sha256
     result_sha256: Sha256
     lines: Annotated[list[DecidedProject], Field(max_length=3000)]
-    candidates: Annotated[int, Field(ge=1)]
+    candidates: Annotated[int, Field(ge=0)]
     staffing: Annotated[list[Staffing], Field(max_length=500)] = []
     session: Slug | None = None
     note: Text

@@ -21,7 +21,9 @@ class RoundClosedV1(Contract):
         description="SHA-256 of the sha256 of all versions of them, as lower case hexadecimal text, sorted and joined."
     )
     complete_voters: Annotated[int, Field(ge=0)] = Field(description="Members who scored every candidate, or recused.")
-    result_sha256: Sha256 = Field(description="SHA-256 of the canonical JSON (RFC 8785) of the result.")
+    result_sha256: Sha256 = Field(
+        description="SHA-256 of the canonical JSON (RFC 8785) of the result without its sentences."
+    )
     parts: Annotated[int, Field(ge=1)] = Field(description="How many events hold the lines of the result.")
     summary: dict[str, Any] = Field(description="The result without its lines: stability and portfolio.")
     closed_by: HolderId

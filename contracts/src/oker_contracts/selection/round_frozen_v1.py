@@ -90,11 +90,14 @@ class Selection(Part):
     dependencies: Annotated[list[Dependency], Field(max_length=1000)] = []
     minimum_per_field: dict[Slug, Annotated[int, Field(ge=1)]] = {}
     part_funding: Annotated[list[PartFunding], Field(max_length=1000)] = []
+    budget_eur: Euros | None = Field(default=None, description="What a citizens' round may spend.")
+    line: Slug | None = Field(default=None, description="The budget line whose costs count in a citizens' round.")
 
 
 class RoundContent(Part):
     """Everything a result depends on, besides the candidates and what people say."""
 
+    procedure: Literal["oker/1"] = Field(description="The edition of the rules by which the result is computed.")
     round_id: Slug
     title: Title
     criteria_set: CriteriaSet

@@ -49,8 +49,9 @@ class SessionRecordedV1(Contract):
     body: Literal["board", "forum", "advisory_board"]
     title: Title
     starts: Instant
+    ends: Instant | None = None
     place: Title
-    state: Literal["convened", "held", "closed", "cancelled"]
+    state: Literal["prepared", "convened", "held", "closed", "cancelled"]
     agenda: Annotated[list[AgendaItem], Field(max_length=100)]
     reason: Text
     recorded_by: HolderId

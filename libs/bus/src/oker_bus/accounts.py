@@ -156,6 +156,7 @@ def _service_may(service: str, partners: Partners) -> dict[str, Any]:
     if "*" in {stream for stream, _ in heard}:  # who asks for the outcome of an event that waits is answered from there
         publish += [f"$JS.API.DIRECT.GET.IN_{slug}" for slug in partners.partners]
     publish += [f"$JS.API.STREAM.INFO.{stream}" for stream in sorted(_streams_seen(service, partners))]
+    publish += [f"$JS.API.DIRECT.GET.{stream}" for stream in sorted(_streams_of(service))]  # a rebuild reads from there
     if service == "sensor-ingest":
         trims = ("STREAM.PURGE", "CONSUMER.LIST")
         publish += [f"$JS.API.{right}.IN_{slug}" for slug in partners.partners for right in trims]
@@ -167,9 +168,14 @@ def _service_may(service: str, partners: Partners) -> dict[str, Any]:
 
 def _streams_seen(service: str, partners: Partners) -> set[str]:
     """Whose size a service may ask for: the streams it speaks on, and companies' if it hears them."""
-    own = {entry.stream for entry in catalog().events.values() if entry.owner == service and entry.kind == "fact"}
     hears = any(c.startswith(f"{service}-") for entry in catalog().claims() for c in entry.consumers)
-    return own | {"QUARANTINE"} | ({f"IN_{slug}" for slug in partners.partners} if hears else set())
+    companies = {f"IN_{slug}" for slug in partners.partners} if hears else set()
+    return _streams_of(service) | {"QUARANTINE"} | companies
+
+
+def _streams_of(service: str) -> set[str]:
+    """The streams that a service speaks on."""
+    return {entry.stream for entry in catalog().events.values() if entry.owner == service and entry.kind == "fact"}
 
 
 def _topology_may() -> dict[str, Any]:

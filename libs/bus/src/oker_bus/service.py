@@ -4,10 +4,11 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
@@ -17,21 +18,42 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from sqlalchemy import Table
+from starlette.exceptions import HTTPException
 
 from oker_bus.bus import Bus, end, open_bus
 from oker_bus.ledger import Recount, ledger_api
 from oker_bus.migrate import upgrade_now
 from oker_bus.outcomes import claims_durables, outcomes_api
 from oker_bus.quarantine import quarantine_api
+from oker_bus.rebuild import CannotRebuild, Fold, rebuild
 from oker_bus.router import Router
 from oker_bus.settings import ServiceSettings
-from oker_contracts import Reason, Refused
+from oker_contracts import Contract, Reason, Refused
 from oker_contracts.reading import json_path, reason_of
 from oker_identity import Verifier
 from oker_telemetry import configure, health_routes, shutdown
 
 log = structlog.get_logger()
 S = TypeVar("S", bound=ServiceSettings)
+PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "Problem details (RFC 9457); what is refused for its content has a code and a JSON path.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "path": {"type": "string"},
+    },
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Refused, with the reason", "content": {"application/problem+json": {"schema": PROBLEM}}}
+}
+"""What every route may answer besides what it declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +68,15 @@ class Service(Generic[S]):
     background: tuple[Callable[[Bus, S], Coroutine[Any, Any, None]], ...] = ()
     recount: Recount | None = None
     """Counts readings anew from the service's own tables, by company; the ledger is held against it."""
+    fold: Mapping[type[Contract], Fold] = field(default_factory=dict)
+    """What each fact of the service does to its tables."""
+    folded: Sequence[Table] = ()
+    """The tables that follow from the service's own facts alone, all of their columns: they can be rebuilt."""
 
 
 def main(service: Service[Any], argv: list[str] | None = None) -> None:
-    """The command line of a service: ``serve`` (default) and ``migrate``."""
-    parser = argparse.ArgumentParser(prog=f"python -m {service.package}", description=f"Oker: {service.name}")
-    parser.add_argument("command", nargs="?", choices=["serve", "migrate"], default="serve")
-    command = parser.parse_args(argv).command
+    """The command line of a service: ``serve`` (default), ``migrate`` and ``rebuild``."""
+    said = _parser(service).parse_args(argv)
     try:
         settings = service.settings()
     except ValidationError as error:
@@ -64,13 +88,38 @@ def main(service: Service[Any], argv: list[str] | None = None) -> None:
         log_level=settings.log_level,
         otlp_endpoint=settings.otlp_endpoint,
     )
-    if command == "migrate":
+    if said.command == "migrate":
         upgrade_now(settings.database_url.get_secret_value(), service.package)
         return
+    if said.command == "rebuild":
+        sys.exit(_run(_rebuild(service, settings, said.into)))
     try:
         sys.exit(_run(serve(service, settings)))
     finally:
         shutdown()
+
+
+def _parser(service: Service[Any]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {service.package}", description=f"Oker: {service.name}")
+    parser.add_argument("command", nargs="?", choices=["serve", "migrate", "rebuild"], default="serve")
+    into = "rebuild: a new schema that keeps the tables that were folded anew; without it they are only compared"
+    parser.add_argument("--into", metavar="SCHEMA", help=into)
+    return parser
+
+
+async def _rebuild(service: Service[Any], settings: ServiceSettings, into: str | None) -> int:
+    """Fold the service's facts anew and print how that compares; returns 1 if anything differs."""
+    if not service.folded:
+        print(f"{service.name} has no tables that follow from its facts alone", file=sys.stderr)
+        return 2
+    try:
+        found = await rebuild(settings, service.name, service.fold, service.folded, into=into)
+    except CannotRebuild as error:
+        print(f"{service.name}: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(found.lines()))
+    print(f"{found.facts} facts, {found.waiting} of them not published yet")
+    return 0 if found.equal else 1
 
 
 def _run(serving: Coroutine[Any, Any, int]) -> int:
@@ -131,7 +180,7 @@ async def _until_one_ends(server: _Server, bus: Bus) -> int:
 
 def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
     """The HTTP side: the service's API, health and metrics."""
-    app = FastAPI(title=f"Oker {service.name}", version=version("oker-bus"), redoc_url=None)
+    app = FastAPI(title=f"Oker {service.name}", version=version("oker-bus"), redoc_url=None, responses=PROBLEMS)
     app.state.verifier = verifier
     app.include_router(service.api(bus))
     app.include_router(ledger_api(bus, service.recount))
@@ -141,11 +190,20 @@ def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
     app.router.routes.extend(health_routes(bus.failing, bus.room.warnings))
     app.add_exception_handler(Refused, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _denial)
     return app
 
 
 async def _refusal(_: Request, error: Exception) -> JSONResponse:
     return _problem(error) if isinstance(error, Refused) else _problem(Refused(Reason.HANDLER_FAILED))
+
+
+async def _denial(_: Request, error: Exception) -> JSONResponse:
+    """RFC 9457 problem details of an answer that is a bare status with a sentence."""
+    denied = error if isinstance(error, HTTPException) else HTTPException(500)
+    title = HTTPStatus(denied.status_code).phrase
+    body = {"type": "about:blank", "title": title, "status": denied.status_code, "detail": denied.detail}
+    return JSONResponse(body, denied.status_code, denied.headers, media_type="application/problem+json")
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

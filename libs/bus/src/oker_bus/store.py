@@ -319,8 +319,9 @@ async def quarantine(session: AsyncSession, refusals: Iterable[Quarantined]) -> 
 
 LOCK_KEYS = """
 SELECT pg_advisory_xact_lock(k)
-FROM (SELECT DISTINCT hashtextextended(key, 7) AS k FROM unnest($1::text[]) AS key ORDER BY 1) AS locks
+FROM (SELECT DISTINCT -1 - (hashtextextended(key, 7) & 4095) AS k FROM unnest($1::text[]) AS key ORDER BY 1) AS locks
 """
+"""Keys share 4,096 locks: a transaction on 10,000 keys would need more than PostgreSQL has room for by default."""
 APPEND = f"""
 WITH appended AS (
   INSERT INTO outbox (key, subject, headers, body)

@@ -1,4 +1,5 @@
-"""The command `oker`: accounts, topology, identity, devices, ledger, outcome, quarantine, trail, contracts."""
+"""The command `oker`: accounts, topology, identity, devices, projects, ledger, outcome, quarantine, trail, contracts,
+verify."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,11 @@ from oker_cli import (
     import_command,
     ledger_command,
     outcome_command,
+    projects,
     quarantine_command,
     topology,
     trail_command,
+    verify_command,
 )
 from oker_cli.failure import Failure
 
@@ -62,12 +65,14 @@ app.add_typer(topology.app, name="topology")
 app.add_typer(identity.app, name="identity")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(devices.app, name="devices")
+app.add_typer(projects.app, name="projects")
 app.add_typer(import_command.app, name="import")
 app.command("token")(identity.token)
 app.add_typer(ledger_command.app, name="ledger")
 app.add_typer(quarantine_command.app, name="quarantine")
 app.command("outcome")(outcome_command.outcome)
 app.command("trail")(trail_command.trail)
+app.add_typer(verify_command.app, name="verify")
 
 if __name__ == "__main__":
     app()

@@ -8,13 +8,22 @@ from oker_cli.trail import Key, Place, Told
 from oker_cli.what import printable, what
 from oker_contracts import TYPE_PREFIX, Contract, Refused, catalog, read_envelope, reader
 from oker_contracts.evaluation.kpi_assessed_v1 import KpiAssessedV1
-from oker_contracts.notification.mail_queued_v1 import MailQueuedV1
+from oker_contracts.notification.mail_queued_v2 import MailQueuedV2
 from oker_contracts.notification.mail_sent_v1 import MailSentV1
+from oker_contracts.project.profile_recorded_v1 import ProfileRecordedV1
 from oker_contracts.project.proposal_received_v1 import ProposalReceivedV1
-from oker_contracts.project.registered_v1 import ProjectRegisteredV1
+from oker_contracts.project.registered_v2 import ProjectRegisteredV2
+from oker_contracts.selection.assessment_given_v1 import AssessmentGivenV1
 from oker_contracts.selection.ballot_cast_v1 import BallotCastV1
-from oker_contracts.selection.decision_taken_v1 import DecisionTakenV1
+from oker_contracts.selection.ballot_cast_v2 import BallotCastV2
+from oker_contracts.selection.candidate_listed_v2 import CandidateListedV2
+from oker_contracts.selection.candidates_frozen_v1 import CandidatesFrozenV1
+from oker_contracts.selection.decision_taken_v2 import DecisionTakenV2
+from oker_contracts.selection.recusal_declared_v1 import RecusalDeclaredV1
+from oker_contracts.selection.round_closed_v1 import RoundClosedV1
+from oker_contracts.selection.round_frozen_v1 import RoundFrozenV1
 from oker_contracts.selection.round_opened_v1 import RoundOpenedV1
+from oker_contracts.selection.votes_counted_v1 import VotesCountedV1
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2
 from oker_contracts.sensor.webhook_received_v1 import WebhookReceivedV1
@@ -98,18 +107,38 @@ def _links(partner: str, data: Contract) -> dict[str, Any]:
             return {"records": tuple((data.partner, *pair) for pair in said)}
         case KpiAssessedV1():
             return {"evidence": (data.partner, data.evidence.event_source, data.evidence.event_id)}
-        case RoundOpenedV1():
-            return {"gives": f"round/{data.round_id}"}
-        case BallotCastV1():
-            return {"gives": f"ballots/{data.round_id}", "takes": (f"round/{data.round_id}",)}
-        case DecisionTakenV1():
-            return {"takes": (f"round/{data.round_id}", f"ballots/{data.round_id}")}
+        case MailQueuedV2() | MailSentV1():
+            return {"names": frozenset({data.message_id})}
+    return _from_idea_to_decision(data)
+
+
+def _from_idea_to_decision(data: Contract) -> dict[str, Any]:
+    """A project, its versions and its place in the pool; a round, what was said in it, and what came of it."""
+    taken: tuple[str, ...]
+    match data:
         case ProposalReceivedV1():
             return {"gives": f"proposal/{data.project_id}"}
-        case ProjectRegisteredV1(origin="proposal"):
-            return {"takes": (f"proposal/{data.project_id}",)}
-        case MailQueuedV1() | MailSentV1():
-            return {"names": frozenset({data.message_id})}
+        case ProjectRegisteredV2():
+            taken = (f"proposal/{data.project_id}",) if data.origin == "proposal" else ()
+            return {"gives": f"project/{data.project_id}", "takes": taken}
+        case ProfileRecordedV1():
+            return {"takes": (f"project/{data.project_id}",)}
+        case CandidateListedV2():
+            return {"gives": f"candidate/{data.project_id}/{data.version}"}
+        case CandidatesFrozenV1():
+            taken = tuple(f"candidate/{row.project_id}/{row.version}" for row in data.candidates)
+            return {"gives": f"round/{data.round_id}", "takes": taken}
+        case RoundFrozenV1() | RoundOpenedV1():
+            return {"gives": f"round/{data.round_id}"}
+        case AssessmentGivenV1() | BallotCastV1() | BallotCastV2() | RecusalDeclaredV1() | VotesCountedV1():
+            return {"gives": f"ballots/{data.round_id}", "takes": (f"round/{data.round_id}",)}
+        case RoundClosedV1():
+            taken = (f"round/{data.round_id}", f"ballots/{data.round_id}")
+            return {"gives": f"result/{data.round_id}", "takes": taken}
+        case DecisionTakenV2(log=None):
+            return {"takes": (f"round/{data.round_id}", f"ballots/{data.round_id}")}
+        case DecisionTakenV2():
+            return {"takes": (f"result/{data.round_id}",)}
     return {}
 
 

@@ -6,16 +6,36 @@ from oker_contracts import Contract
 from oker_contracts.evaluation.calendar_laid_out_v1 import CalendarLaidOutV1
 from oker_contracts.evaluation.kpi_assessed_v1 import KpiAssessedV1
 from oker_contracts.evaluation.kpi_bound_v1 import KpiBoundV1
-from oker_contracts.notification.mail_queued_v1 import MailQueuedV1
+from oker_contracts.notification.mail_queued_v2 import MailQueuedV2
 from oker_contracts.notification.mail_sent_v1 import MailSentV1
 from oker_contracts.project.catalogue_imported_v1 import CatalogueImportedV1
+from oker_contracts.project.field_recorded_v1 import FieldRecordedV1
+from oker_contracts.project.gap_escalated_v1 import GapEscalatedV1
+from oker_contracts.project.goal_recorded_v1 import GoalRecordedV1
+from oker_contracts.project.idea_moderated_v1 import IdeaModeratedV1
+from oker_contracts.project.organisation_recorded_v1 import OrganisationRecordedV1
+from oker_contracts.project.profile_recorded_v1 import ProfileRecordedV1
 from oker_contracts.project.proposal_received_v1 import ProposalReceivedV1
 from oker_contracts.project.proposed_v2 import ProjectProposedV2
-from oker_contracts.project.registered_v1 import ProjectRegisteredV1
+from oker_contracts.project.registered_v2 import ProjectRegisteredV2
+from oker_contracts.project.term_recorded_v1 import TermRecordedV1
+from oker_contracts.selection.assessment_given_v1 import AssessmentGivenV1
 from oker_contracts.selection.ballot_cast_v1 import BallotCastV1
-from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
-from oker_contracts.selection.decision_taken_v1 import DecisionTakenV1
+from oker_contracts.selection.ballot_cast_v2 import BallotCastV2
+from oker_contracts.selection.candidate_delisted_v1 import CandidateDelistedV1
+from oker_contracts.selection.candidate_listed_v2 import CandidateListedV2
+from oker_contracts.selection.candidates_frozen_v1 import CandidatesFrozenV1
+from oker_contracts.selection.conflict_settled_v1 import ConflictSettledV1
+from oker_contracts.selection.criteria_recorded_v1 import CriteriaRecordedV1
+from oker_contracts.selection.decision_taken_v2 import DecisionTakenV2
+from oker_contracts.selection.recusal_declared_v1 import RecusalDeclaredV1
+from oker_contracts.selection.result_recorded_v1 import ResultRecordedV1
+from oker_contracts.selection.round_closed_v1 import RoundClosedV1
+from oker_contracts.selection.round_frozen_v1 import RoundFrozenV1
+from oker_contracts.selection.round_moved_v1 import RoundMovedV1
 from oker_contracts.selection.round_opened_v1 import RoundOpenedV1
+from oker_contracts.selection.session_recorded_v1 import SessionRecordedV1
+from oker_contracts.selection.votes_counted_v1 import VotesCountedV1
 from oker_contracts.sensor.device_declared_v2 import DeviceDeclaredV2
 from oker_contracts.sensor.device_moved_v1 import DeviceMovedV1
 from oker_contracts.sensor.device_registered_v2 import DeviceRegisteredV2
@@ -95,21 +115,70 @@ def _project(data: Contract) -> str:
             return f"{data.catalogue}: {_many(data.projects, 'project')}"
         case ProposalReceivedV1():
             return f"{data.project_id}, proposed by {data.partner}"
-        case ProjectRegisteredV1():
-            return f"{data.project_id}, from a {data.origin}" if data.origin == "proposal" else data.project_id
+        case ProjectRegisteredV2():
+            return data.project_id if data.origin == "catalogue" else f"{data.project_id}, from: {data.origin}"
+        case ProfileRecordedV1():
+            moved = f"{data.previous_state} → {data.state}" if data.state != data.previous_state else data.state
+            return f"{data.project_id}, version {data.version}: {moved.replace('_', ' ')}"
+        case GapEscalatedV1():
+            return f"{data.organisation}: gap {data.state}, {_many(data.projects, 'project')}"
+        case IdeaModeratedV1():
+            return f"{data.idea}: {data.outcome}"
+    return _of_the_register(data)
+
+
+def _of_the_register(data: Contract) -> str:
+    match data:
+        case FieldRecordedV1():
+            return f"{data.field}, version {data.version}: {data.status}"
+        case GoalRecordedV1():
+            return f"{data.goal}, version {data.version}: {data.status}"
+        case OrganisationRecordedV1():
+            return f"{data.organisation}, version {data.version}: {data.status}"
+        case TermRecordedV1():
+            return f"a term of the role {data.role}, version {data.version}"
     return ""
 
 
 def _selection(data: Contract) -> str:
     match data:
-        case CandidateListedV1():
-            return data.project_id
+        case CandidateListedV2():
+            return f"{data.project_id}, version {data.version}"
+        case CandidateDelistedV1():
+            return f"{data.project_id}: {data.state.replace('_', ' ')}"
+        case CriteriaRecordedV1():
+            return f"{data.set}, version {data.version}: {_many(data.criteria, 'criterion')}"
         case RoundOpenedV1():
             return f"{data.round_id}: {_many(data.candidates, 'candidate')}, {_many(data.electorate, 'voter')}"
-        case BallotCastV1():
+        case SessionRecordedV1():
+            return f"{data.session}, version {data.version}: {data.state}"
+        case ConflictSettledV1():
+            return f"{data.conflict}, between {', '.join(data.parties)}"
+    return _of_a_round(data)
+
+
+def _of_a_round(data: Contract) -> str:
+    match data:
+        case RoundFrozenV1():
+            return f"{data.round_id}: frozen as {data.frozen_sha256[:16]}"
+        case CandidatesFrozenV1():
+            return f"{data.round_id}: {_many(data.candidates, 'candidate')}"
+        case RoundMovedV1():
+            return f"{data.round_id}: {data.stage}"
+        case AssessmentGivenV1():
+            return f"{data.round_id}: one assessment of {data.project_id}"
+        case BallotCastV1() | BallotCastV2():
             return f"{data.round_id}: one ballot on {data.project_id}"
-        case DecisionTakenV1():
-            selected = [line.project_id for line in data.ranking if line.selected]
+        case RecusalDeclaredV1():
+            return f"{data.round_id}: one recusal on {data.project_id}"
+        case VotesCountedV1():
+            return f"{data.round_id}: votes of {data.voice}"
+        case RoundClosedV1():
+            return f"{data.round_id}: {data.judgements} judgements, result {data.result_sha256[:16]}"
+        case ResultRecordedV1():
+            return f"{data.round_id}: {_many(data.lines, 'line')} of the result"
+        case DecisionTakenV2():
+            selected = [line.project_id for line in data.lines if line.decided == "selected"]
             return f"{data.round_id}: {', '.join(selected) or 'nothing selected'}"
     return ""
 
@@ -129,7 +198,7 @@ def _evaluation(data: Contract) -> str:
 
 def _mail(data: Contract) -> str:
     match data:
-        case MailQueuedV1():
+        case MailQueuedV2():
             return f"to the role {data.role}"
         case MailSentV1():
             return "accepted by the mail server"

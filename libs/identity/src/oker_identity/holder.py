@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-ROLES = frozenset({"auditor", "board", "cdo", "officer", "partner", "unit"})
+ROLES = frozenset({"advisory_board", "auditor", "board", "cdo", "dezernent", "forum", "officer", "partner", "unit"})
 """``cdo`` leads board and forum, ``board`` decides, ``unit`` is the Organisationseinheit Smart City,
 ``officer`` the Smart-City-Beauftragter of a department, ``auditor`` reads everything, ``partner`` speaks for
 one company."""

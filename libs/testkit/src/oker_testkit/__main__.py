@@ -15,8 +15,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from oker_bus.accounts import services
+from oker_testkit.procedure import StoryFailed
 from oker_testkit.stack import ROOT, Ports, Stack, StackFailed, stop_running
-from oker_testkit.story import Story, StoryFailed, Told
+from oker_testkit.story import Story, Told
 
 FOLDER = ROOT / ".oker"
 console = Console(highlight=False)
@@ -81,10 +82,15 @@ def _progress(line: str) -> None:
 
 
 def _show(stack: Stack, told: Told) -> None:
+    console.rule("[bold]A step too early: what the gate says")
+    console.print(_missing(told))
     console.rule("[bold]The decision")
     console.print(_ranking(told))
+    console.rule(f"[bold]Anybody: oker verify decision {told.decided.file.name}")
+    for process in (told.decided.verified, told.decided.altered):
+        console.print(escape((process.stdout + process.stderr).strip()) if process else "")
     console.rule("[bold]The mails")
-    for word in ("Entscheidung", "Ziel"):
+    for word in ("Niemand", "Entscheidung", "Ziel"):
         console.print(_mail(next(mail for mail in told.mails if word in str(mail["Subject"]))))
     console.print(f"  … {len(told.mails)} mails in all: {', '.join(sorted(str(m['To']) for m in told.mails))}")
     console.rule("[bold]The ledger: oker ledger")
@@ -93,17 +99,22 @@ def _show(stack: Stack, told: Told) -> None:
     _oker(stack, "trail", told.reading_id)
 
 
+def _missing(told: Told) -> Table:
+    table = Table("Place", "What is missing", title=told.decided.projects[0])
+    for row in told.decided.refused_step["missing"]:
+        table.add_row(row["path"], row["sentence_de"])
+    return table
+
+
 def _ranking(told: Told) -> Table:
-    table = Table("Rank", "Project", "Score", "Ballots", "Selected", title=told.decision["title"])
-    for row in told.decision["ranking"]:
-        cells = (
-            str(row["rank"]),
-            row["title"],
-            row["score"],
-            str(row["ballots"]),
-            "yes" if row["selected"] else "",
-        )
-        table.add_row(*cells)
+    decision, result = told.decided.decision, told.decided.result
+    decided = {row["project_id"]: row for row in decision["lines"]}
+    table = Table("Rank", "Project", "Score", "Ballots", "Computed", "Decided", "Why", title=decision["title"])
+    for row in result["lines"]:
+        line = decided.get(row["project_id"], {"decided": row["outcome"], "reason": ""})
+        why = line["reason"] or row["why_de"]
+        cells = (str(row["rank"]), row["project_id"], row["score"], str(row["ballots"]), row["outcome"])
+        table.add_row(*cells, line["decided"], why)
     return table
 
 

@@ -20,15 +20,11 @@ from oker_contracts.project.proposed_v1 import ProjectProposedV1
 from oker_contracts.sensor.device_declared_v1 import Codec, DeclaredDatastream, DeviceDeclaredV1
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
 from oker_testkit.company import Company, chirpstack_uplink
+from oker_testkit.procedure import BOARD, Decided, Procedure, StoryFailed
 from oker_testkit.stack import Stack
 
 DEV_EUI = "70b3d57ed0001a2b"
-BOARD = ["dezernat-2", "dezernat-3", "stadtwerke-vertretung"]
 WAIT_SECONDS = 30.0
-
-
-class StoryFailed(Exception):
-    """A step did not lead to what must follow; says what was expected and what was seen."""
 
 
 @dataclass(slots=True)
@@ -39,7 +35,7 @@ class Told:
     projects: list[dict[str, Any]] = field(default_factory=list)
     fields: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[tuple[str, str]] = field(default_factory=list)
-    decision: dict[str, Any] = field(default_factory=dict)
+    decided: Decided = field(default_factory=Decided)
     calendar: dict[str, Any] = field(default_factory=dict)
     kpi: dict[str, Any] = field(default_factory=dict)
     mails: list[EmailMessage] = field(default_factory=list)
@@ -83,11 +79,24 @@ class Story:
 
     # The city's people, over HTTP
 
-    async def ask(self, service: str, method: str, path: str, holder: str, *roles: str, **options: Any) -> Any:
-        """One request by a role holder; anything but success fails the story."""
+    async def answer(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        holder: str,
+        *roles: str,
+        more: dict[str, str] | None = None,
+        **options: Any,
+    ) -> httpx.Response:
+        """One request by a role holder, with more headers if need be."""
+        headers = self.stack.token(holder, *roles) | (more or {})
         async with httpx.AsyncClient(timeout=15) as http:
-            url = self.stack.url(service) + path
-            answer = await http.request(method, url, headers=self.stack.token(holder, *roles), **options)
+            return await http.request(method, self.stack.url(service) + path, headers=headers, **options)
+
+    async def ask(self, service: str, method: str, path: str, holder: str, *roles: str, **options: Any) -> Any:
+        """The same; anything but success fails the story."""
+        answer = await self.answer(service, method, path, holder, *roles, **options)
         if answer.is_error:
             raise StoryFailed(f"{method} {path} of {service}: {answer.status_code} {answer.text[:500]}")
         return answer.json() if answer.content else None
@@ -118,7 +127,7 @@ class Story:
     async def register_people(self) -> None:
         """Whom notification tells: role holders with an address and a language."""
         self.mails_before = len(read_mails(self.stack))
-        people = {"cdo-1": (["cdo"], "de"), "officer-66": (["officer"], "de")}
+        people = {"cdo-1": (["cdo"], "de"), "officer-66": (["officer"], "de"), "dezernat-1": (["dezernent"], "en")}
         people |= {holder: (["board"], "en" if position == 2 else "de") for position, holder in enumerate(BOARD)}
         for holder, (roles, locale) in people.items():
             body = {"roles": roles, "address": f"{holder}@braunschweig.example", "locale": locale}
@@ -213,27 +222,9 @@ class Story:
         self.tell(f"project: {project} proposed by verkehr, accepted by the unit")
 
     async def decide(self) -> None:
-        """3b. A round with the four criteria is opened and frozen, the board scores, the ranking is computed."""
-        project = f"verkehr-besucherzaehlung-{self.run}"
-        rivals = ["umweltorientiertes-verkehrsmanagement-uvm", "handyparken"]
-
-        async def pooled() -> bool:
-            pool = await self.ask("selection-scoring", "GET", "/candidates", "cdo-1", "cdo")
-            return {project, *rivals} <= {row["project_id"] for row in pool}
-
-        await self.until(pooled, "the candidates are in the pool")
-        round_id = f"round-{self.run}"
-        body: dict[str, Any] = {"round_id": round_id, "title": "Auswahlrunde 2026", "candidates": [project, *rivals]}
-        body |= {"electorate": BOARD, "quorum": 2, "seats": 1}
-        await self.ask("selection-scoring", "POST", "/rounds", "cdo-1", "cdo", json=body)
-        for position, member in enumerate(BOARD):
-            for candidate, base in ((project, 5), (rivals[0], 4), (rivals[1], 2)):
-                scores = _scores(base, position)
-                path = f"/rounds/{round_id}/ballots/{candidate}"
-                await self.ask("selection-scoring", "PUT", path, member, "board", json={"scores": scores})
-        self.told.decision = await self.ask("selection-scoring", "POST", f"/rounds/{round_id}/closing", "cdo-1", "cdo")
-        winner = self.told.decision["ranking"][0]
-        self.tell(f"decision: {winner['title']} with a score of {winner['score']}")
+        """3b. Gates, a frozen round, assessments, ballots, decision and file, see :mod:`oker_testkit.procedure`."""
+        procedure = Procedure(self.ask, self.answer, self.until, self.tell, self.stack.folder, self.run)
+        self.told.decided = await procedure.play(f"verkehr-besucherzaehlung-{self.run}")
 
     async def lay_out_calendar(self) -> None:
         """4a. The political resolution is dated; the calendar of evaluations follows."""
@@ -269,8 +260,9 @@ class Story:
         )
 
     async def receive_mails(self) -> None:
-        """5. The decision and the KPI as mails: CDO and board, CDO and the responsible officer."""
-        expected = len(BOARD) + 1 + 2
+        """5. As mails: the gap and its end to CDO and Dezernentensitzung, the decision to CDO and board, the KPI to CDO
+        and the responsible officer."""
+        expected = 2 + 2 + len(BOARD) + 1 + 2
 
         async def arrived() -> Any:
             mails = read_mails(self.stack)[self.mails_before :]
@@ -302,14 +294,3 @@ def _device(
 def _reading(device: str, property: str, value: float, unit: str, at: datetime) -> ReadingReportedV1:
     result = ReportedResult(property=property, value=value, unit=unit)
     return ReadingReportedV1(device=device, phenomenon_time=at, results=[result])
-
-
-def _scores(base: int, position: int) -> dict[str, int]:
-    """The four criteria (strategy, 4.4), scored around a base."""
-    lower = max(1, base - position % 2)
-    return {
-        "buergernutzen": base,
-        "kosten-nutzen-verhaeltnis": lower,
-        "strategische-wirkung": base,
-        "aussenwirkung": lower,
-    }

@@ -45,7 +45,17 @@ class ProjectRow(Base, table=True):
     project_id: str = Field(primary_key=True, sa_type=Text)
     title: str = Field(sa_type=Text)
     officer: str | None = Field(default=None, sa_type=Text)
-    registered_at: datetime = Field(sa_type=UTC_TIME)
+    version: int
+
+
+class OrganisationRow(Base, table=True):
+    """How an organisation is called."""
+
+    __tablename__ = "organisation"
+
+    organisation: str = Field(primary_key=True, sa_type=Text)
+    title: str = Field(sa_type=Text)
+    version: int
 
 
 class MailRow(Base, table=True):
@@ -168,20 +178,38 @@ async def erase_recipient(session: AsyncSession, holder: str, at: datetime) -> b
     return True
 
 
-async def save_project(
-    session: AsyncSession, project_id: str, title: str, officer: str | None, registered_at: datetime
-) -> None:
-    """Write what is known of a project; an older registration never replaces a newer one."""
-    row = {"title": title, "officer": officer, "registered_at": registered_at}
+async def save_project(session: AsyncSession, project_id: str, title: str, officer: str | None, version: int) -> None:
+    """Write what is known of a project; an older version never replaces a newer one."""
+    row = {"title": title, "officer": officer, "version": version}
     statement = insert(ProjectRow).values(project_id=project_id, **row)
-    newer = col(ProjectRow.registered_at) <= statement.excluded.registered_at
+    newer = col(ProjectRow.version) <= statement.excluded.version
     await session.exec(statement.on_conflict_do_update(index_elements=["project_id"], set_=row, where=newer))
+
+
+async def save_organisation(session: AsyncSession, organisation: str, title: str, version: int) -> None:
+    """Write how an organisation is called; an older version never replaces a newer one."""
+    row = {"title": title, "version": version}
+    statement = insert(OrganisationRow).values(organisation=organisation, **row)
+    newer = col(OrganisationRow.version) <= statement.excluded.version
+    await session.exec(statement.on_conflict_do_update(index_elements=["organisation"], set_=row, where=newer))
 
 
 async def project(session: AsyncSession, project_id: str) -> tuple[str, str | None] | None:
     """Title and officer of a project."""
     row = await session.get(ProjectRow, project_id)
     return (row.title, row.officer) if row else None
+
+
+async def titles(session: AsyncSession, project_ids: Sequence[str]) -> dict[str, str]:
+    """The titles of those projects that are known."""
+    found = select(ProjectRow.project_id, ProjectRow.title).where(col(ProjectRow.project_id).in_(project_ids))
+    return dict((await session.exec(found)).all())
+
+
+async def organisation(session: AsyncSession, organisation: str) -> str | None:
+    """The title of an organisation."""
+    row = await session.get(OrganisationRow, organisation)
+    return row.title if row else None
 
 
 async def add_mail(

@@ -1,7 +1,8 @@
 """The service, put together."""
 
 from oker_bus.service import Service
-from selection_scoring import api
+from selection_scoring import api, store
+from selection_scoring.fold import FOLDS
 from selection_scoring.handlers import router
 from selection_scoring.settings import Settings
 
@@ -12,4 +13,6 @@ SERVICE = Service(
     router=router,
     api=api.build,
     background=(),
+    fold=FOLDS,
+    folded=store.metadata.sorted_tables,
 )

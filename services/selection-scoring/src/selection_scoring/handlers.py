@@ -4,33 +4,41 @@ import structlog
 
 from oker_bus import Router, Transaction, on
 from oker_contracts import Event
-from oker_contracts.project.registered_v1 import ProjectRegisteredV1
-from oker_contracts.selection.candidate_listed_v1 import CandidateListedV1
+from oker_contracts.project.profile_recorded_v1 import ProfileRecordedV1
+from oker_contracts.selection.candidate_delisted_v1 import CandidateDelistedV1
+from oker_contracts.selection.candidate_listed_v2 import CandidateListedV2
+from oker_decision.canonical import digest
 from selection_scoring import domain, store
+from selection_scoring.fold import record
 
 router = Router("selection-scoring")
 log = structlog.get_logger()
 
 
-@on(router, ProjectRegisteredV1, consumer="selection-scoring-list-candidates")
-async def list_candidate(event: Event[ProjectRegisteredV1], tx: Transaction) -> None:
-    """Put a registered project into the pool of the next round; its first registration stands."""
-    if await store.candidate(tx.session, event.data.project_id) is not None:
-        return
-    candidate = domain.Candidate(
-        project_id=event.data.project_id,
-        title=event.data.title,
-        fields_of_action=tuple(event.data.fields_of_action),
+@on(router, ProfileRecordedV1, consumer="selection-scoring-list-candidates")
+async def list_candidate(event: Event[ProfileRecordedV1], tx: Transaction) -> None:
+    """Put an eligible project into the pool of the next round, or take it out."""
+    said = event.data
+    known = await store.pool.place(tx.session, said.project_id)
+    step = domain.pool.step(said.state, said.previous_state, said.version, known)
+
+    if step == "list":
+        await record(tx, _listed(said, tx))
+    if step == "delist":
+        await record(
+            tx,
+            CandidateDelistedV1(project_id=said.project_id, version=said.version, state=said.state, delisted_at=tx.now),
+        )
+    log.info("candidate.heard", project_id=said.project_id, version=said.version, step=step)
+
+
+def _listed(said: ProfileRecordedV1, tx: Transaction) -> CandidateListedV2:
+    return CandidateListedV2(
+        project_id=said.project_id,
+        version=said.version,
+        title=said.profile.title,
+        fields_of_action=said.profile.fields_of_action,
+        costs=domain.pool.costs((row.line, row.plan_eur) for row in said.profile.budget),
+        profile_sha256=digest(said.profile.model_dump(mode="json")),
         listed_at=tx.now,
     )
-    await store.save_candidate(tx.session, candidate)
-
-    tx.announce(
-        CandidateListedV1(
-            project_id=candidate.project_id,
-            title=candidate.title,
-            fields_of_action=list(candidate.fields_of_action),
-            listed_at=candidate.listed_at,
-        )
-    )
-    log.info("candidate.listed", project_id=candidate.project_id)

@@ -1,0 +1,83 @@
+"""What companies proposed, over HTTP, and its acceptance."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends
+
+from oker_bus import Bus
+from oker_contracts.base import HolderId, Slug
+from oker_contracts.project.registered_v2 import ProjectRegisteredV2
+from oker_identity import Holder, require
+from project_registry import domain, store
+from project_registry.api import shown
+from project_registry.api.conditions import Problem
+from project_registry.api.versions import Body
+from project_registry.fold import entry_of
+from project_registry.record import register_many
+
+log = structlog.get_logger()
+OVERSEEING = frozenset({"cdo", "unit", "board", "auditor"})
+Reader = Annotated[Holder, Depends(require(*sorted(OVERSEEING), "partner"))]
+Steering = Annotated[Holder, Depends(require("cdo", "unit"))]
+
+
+class Acceptance(Body):
+    """Who is responsible for the project from now on."""
+
+    officer: HolderId
+
+
+def add_routes(api: APIRouter, bus: Bus) -> None:
+    """The routes over proposals."""
+    routes = ProposalRoutes(bus)
+    api.add_api_route("/proposals", routes.proposals)
+    api.add_api_route("/proposals/{project_id}/acceptance", routes.accept, methods=["POST"])
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRoutes:
+    """Proposals as people see and accept them."""
+
+    bus: Bus
+
+    async def proposals(self, holder: Reader) -> list[domain.Proposal]:
+        """Proposals, waiting and accepted; a company sees its own only."""
+        own = None if holder.roles & OVERSEEING else holder.partner or ""
+        async with self.bus.sessions() as session:
+            return await store.proposals(session, own)
+
+    async def accept(self, project_id: Slug, body: Acceptance, holder: Steering) -> shown.Shown:
+        """Turn a proposal into a project; the same acceptance again changes and announces nothing."""
+        async with self.bus.transaction() as tx:
+            await store.lock_register(tx.session)
+            proposal = await store.proposal(tx.session, project_id)
+            if proposal is None:
+                raise Problem(404, "No proposal of this id was received.")
+            if proposal.accepted_at is not None:
+                return await _accepted(tx.session, project_id, body.officer)
+            fact = ProjectRegisteredV2(
+                project_id=project_id,
+                title=proposal.title,
+                summary=proposal.summary,
+                fields_of_action=list(proposal.fields_of_action),
+                goals=list(proposal.goals),
+                origin="proposal",
+                state="proposed",
+                partner=proposal.partner,
+                officer=body.officer,
+                registered_by=holder.id,
+                registered_at=tx.now,
+            )
+            await register_many(tx, [fact])
+        log.info("proposal.accepted", project_id=project_id)
+        return shown.shown(entry_of(fact))
+
+
+async def _accepted(session: store.Session, project_id: str, officer: str) -> shown.Shown:
+    """The project at its registration: the answer that the first acceptance got."""
+    entry = (await store.history(session, "project", project_id))[0]
+    if entry.officer != officer:
+        raise Problem(409, "The proposal was accepted with another officer.")
+    return shown.shown(entry)

@@ -1,0 +1,65 @@
+"""What a round has so far, and what is counted in it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oker_decision.model import Tallies, Tally
+from selection_scoring import store
+from selection_scoring.domain.rounds import ASSESSMENTS, Round
+
+MOST_DISCUSSED = 1000
+
+
+async def counted(session: store.Session, round: Round) -> tuple[Tallies, dict[str, frozenset[str]]]:
+    """Everything that counts in a round: by voice and candidate, and the approvals of the citizens one by one."""
+    tallies: dict[str, Mapping[str, Tally | int]] = {ASSESSMENTS: await assessed(session, round)}
+    votes = await store.votes.newest(session, round.round_id, round.ballots_until)
+    for voice in round.content["voices"]:
+        name = voice["voice"]
+        if voice["kind"] == "votes":
+            tallies[name] = _votes(votes[name]["ballots"]) if name in votes else {}
+        else:
+            tallies[name] = await store.counting.tallies(session, round.round_id, name, len(round.criteria))
+    return tallies, _approvals(votes.get("citizens", {}).get("ballots", []))
+
+
+def _votes(ballots: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for ballot in ballots:
+        for project in set(ballot["approves"]):
+            found[project] = found.get(project, 0) + ballot["people"]
+    return found
+
+
+def _approvals(ballots: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """A name for each citizen, and what they approved of."""
+    return {
+        f"{number}/{person}": frozenset(ballot["approves"])
+        for number, ballot in enumerate(ballots)
+        for person in range(ballot["people"])
+    }
+
+
+async def assessed(session: store.Session, round: Round, projects: Sequence[str] | None = None) -> dict[str, Tally]:
+    """The assessments that count, by candidate."""
+    return await store.counting.tallies(session, round.round_id, ASSESSMENTS, len(round.criteria), projects)
+
+
+def short_of_assessments(round: Round, tallies: Mapping[str, Tally]) -> int:
+    """How many candidates have fewer assessments than the round asks for."""
+    least = int(round.content["min_assessments"])
+    enough = sum(tally.count >= least for tally in tallies.values())
+    return int(round.content["candidates"]) - enough if least else 0
+
+
+def far_apart(round: Round, tally: Tally) -> bool:
+    """Whether assessors lie so far apart in a criterion that the board talks about it first."""
+    spread = int(round.content["discussion_spread"])
+    pairs = zip(tally.least, tally.greatest, strict=True)
+    return tally.count > 0 and any(greatest - least >= spread for least, greatest in pairs)
+
+
+async def complete_voters(session: store.Session, round: Round) -> int:
+    """How many members of the electorate have scored every candidate, or recused themselves."""
+    members, candidates = round.content["electorate"], int(round.content["candidates"])
+    return await store.counting.complete_voters(session, round.round_id, members, candidates)
