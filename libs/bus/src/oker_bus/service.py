@@ -4,10 +4,11 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
@@ -15,8 +16,9 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
 from oker_bus.bus import Bus, end, open_bus
 from oker_bus.ledger import Recount, ledger_api
@@ -141,6 +143,8 @@ def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
     app.router.routes.extend(health_routes(bus.failing, bus.room.warnings))
     app.add_exception_handler(Refused, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _not_answered)
+    app.add_exception_handler(Exception, _failed)
     return app
 
 
@@ -157,14 +161,32 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return _problem(Refused(reason_of(first["type"]), at, str(first["msg"])[:200]))
 
 
+async def _not_answered(request: Request, error: Exception) -> Response:
+    """401, 403, 404, 405, 409, 503 and whatever else a route says with a sentence; the headers stay."""
+    assert isinstance(error, HTTPException)
+    if error.status_code in (204, 304):  # these have no body
+        return Response(status_code=error.status_code, headers=error.headers)
+    title, detail = HTTPStatus(error.status_code).phrase, str(error.detail)
+    if detail == title:  # no route took it
+        detail = f"{request.method} {request.url.path[:200]} is not served here; GET /docs shows what is."
+    return _details(error.status_code, title, detail, error.headers)
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:
+    """A bug: its words may hold what nobody outside should read, and are in the log."""
+    log.error("http.failed", error=type(error).__name__)
+    title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
+    return _details(500, title, "The service failed on this request; its owner finds out more in the log.")
+
+
 def _problem(refused: Refused) -> JSONResponse:
-    """RFC 9457 problem details of a refusal."""
-    body = {
-        "type": "about:blank",
-        "title": refused.reason.meaning,
-        "status": 422,
-        "detail": refused.detail,
-        "code": str(refused.reason),
-        "path": refused.path,
-    }
-    return JSONResponse(body, 422, media_type="application/problem+json")
+    """A refusal, with its code and path."""
+    return _details(422, refused.reason.meaning, refused.detail, code=str(refused.reason), path=refused.path)
+
+
+def _details(
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **more: str
+) -> JSONResponse:
+    """Problem details (RFC 9457): every error of every API of Oker has this form."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")

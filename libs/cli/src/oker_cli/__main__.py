@@ -1,4 +1,4 @@
-"""The command `oker`: accounts, topology, identity, devices, ledger, outcome, quarantine, trail, contracts."""
+"""The command `oker`: accounts, topology, identity, devices, profiles, ledger, outcome, quarantine, trail …"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from oker_cli import (
     import_command,
     ledger_command,
     outcome_command,
+    profiles,
     quarantine_command,
     topology,
     trail_command,
@@ -62,6 +63,7 @@ app.add_typer(topology.app, name="topology")
 app.add_typer(identity.app, name="identity")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(devices.app, name="devices")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(import_command.app, name="import")
 app.command("token")(identity.token)
 app.add_typer(ledger_command.app, name="ledger")
