@@ -14,8 +14,7 @@ from test_quarantine import CONSUMER, _until_one_waits, difference, numbers, ref
 from oker_bus import Delivery, Reason, Refused, Transaction, store
 from oker_bus.batch import MAX_ROWS, Ended, Way, refusals_of, save_ends
 from oker_bus.edge import Sessions
-from oker_bus.quarantine.reading import ranges
-from oker_bus.store import Counts, bitmap, parts_of
+from oker_bus.store import Counts, bitmap, parts_of, ranges
 from oker_testkit.bus import TestBus, messages
 
 __all__ = ["unit"]

@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from oker_bus.bus import Bus
 from oker_bus.edge import Delivery
 from oker_bus.router import matches, stream_of
-from oker_bus.store import Counts, Said, run
+from oker_bus.store import Counts, Said, parts_of, ranges, run
 from oker_contracts import catalog
 from oker_contracts.base import Slug
 from oker_identity import Holder, require
@@ -48,7 +48,7 @@ CROSS JOIN LATERAL (
 """
 REFUSALS = """
 SELECT q.consumer, q.stream, q.sequence, q.stored_at, q.part, q.reason AS code, q.path, q.detail, q.id AS quarantine,
-       q.mended_at, coalesce(bit_count(q.parts), least(q.part, 1)) AS readings
+       q.mended_at, q.parts, coalesce(bit_count(q.parts), least(q.part, 1)) AS readings
 FROM unnest(CAST(:consumers AS text[]), CAST(:streams AS text[]), CAST(:sequences AS bigint[]),
             CAST(:stored_ats AS timestamptz[])) AS s(consumer, stream, sequence, stored_at)
 CROSS JOIN LATERAL (
@@ -102,9 +102,11 @@ async def _refusals(session: AsyncSession, rows: Sequence[Any], most: int) -> di
     found: dict[tuple[Any, ...], list[Any]] = {}
     if not rows:
         return found
-    said: dict[str, Any] = {f"{name}s": [row[name] for row in rows] for name in PLACE} | {"most": most}
-    for row in (await run(session, text(REFUSALS), said)).mappings():
-        found.setdefault(_place(row), []).append({name: row[name] for name in row if name not in PLACE})
+    asked: dict[str, Any] = {f"{name}s": [row[name] for row in rows] for name in PLACE} | {"most": most}
+    for row in (await run(session, text(REFUSALS), asked)).mappings():
+        said = {name: row[name] for name in row if name not in PLACE}
+        said["parts"] = ranges(parts_of(row["part"], row["parts"]))
+        found.setdefault(_place(row), []).append(said)
     return found
 
 

@@ -277,6 +277,17 @@ def parts_of(part: int, parts: bytes | None) -> list[int]:
     return [8 * at + bit + 1 for at, byte in enumerate(parts) if byte for bit in range(8) if byte >> bit & 1]
 
 
+def ranges(numbers: Sequence[int]) -> str:
+    """Numbers in order as one writes them: ``1, 3-7``."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
+
+
 def _publishable(headers: dict[str, str]) -> dict[str, str]:
     """Those of a stranger's headers that may be said again; names that the broker or we ourselves obey may not."""
     room = MAX_COPIED_HEADERS

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from oker_bus.store import Quarantine, parts_of, run
+from oker_bus.store import Quarantine, parts_of, ranges, run
 from oker_contracts import Reason
 
 REASONS = {str(reason): reason for reason in Reason}
@@ -74,17 +74,6 @@ def whole(row: Quarantine, rows: Sequence[Quarantine]) -> dict[str, Any]:
     parts = parts_of(row.part, row.parts)
     kept |= {"readings": len(parts) if row.part else 0, "parts": ranges(parts)}
     return shown({**kept, **_bytes("body", first.body), **_bytes("mended_body", mended.mended_body)})
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Numbers in order as one writes them: ``1, 3-7``."""
-    found: list[list[int]] = []
-    for number in numbers:
-        if found and found[-1][1] == number - 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
 
 
 def _bytes(name: str, body: bytes | None) -> dict[str, str | None]:

@@ -188,7 +188,7 @@ async def _save_heard(claims: Sequence[Claim], tx: Transaction) -> None:
 
 
 def _rejected(claim: Claim, rejected: Sequence[Rejected]) -> list[tuple[int, Refused]]:
-    """The numbers that were refused, by part. Beyond the first they share a row for each reason, and the words of one."""
+    """The numbers that were refused, by part; beyond the first they share a row, and its words, for each reason."""
     found: list[tuple[int, Refused]] = []
     shared: dict[str, Refused] = {}
     place = path_of(claim)
