@@ -91,6 +91,8 @@ def resend(
         typer.echo(json.dumps(answers, indent=2))
     for answer in answers if not as_json else ():
         typer.echo(f"{answer['service']}: {answer['taken']} messages taken again, {answer['mended']} refusals mended")
+        if answer["still_refused"]:
+            typer.echo(f"  {answer['still_refused']} of their readings are refused again: oker quarantine list")
         for row in answer["refused"]:
             sentence = f"{row['code']} {row['path']} {row['detail']}"
             typer.echo(f"  {answer['service']}/{row['id']}: {printable(sentence)}")
@@ -147,12 +149,12 @@ async def _resend_all(services: Services, wanted: dict[str, str]) -> list[Row]:
     answers = []
     async with services:
         for name in services.urls:
-            whole: Row = {"service": name, "taken": 0, "mended": 0, "refused": []}
+            whole: Row = {"service": name, "taken": 0, "mended": 0, "still_refused": 0, "refused": []}
             after: int | None = 0
             while after is not None:
                 answer = await services.ask(name, "POST", "/quarantine/resend", params=wanted | {"after": str(after)})
                 said = services.json(name, answer)
-                for key in ("taken", "mended", "refused"):
+                for key in ("taken", "mended", "still_refused", "refused"):
                     whole[key] += said[key]
                 after = said["next"]
             answers.append(whole)

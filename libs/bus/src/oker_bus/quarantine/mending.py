@@ -295,14 +295,18 @@ async def attempt(bus: Bus, id: int, partner: str | None, by: str, change: Chang
 
 
 async def resend_all(bus: Bus, partner: str | None, reason: str | None, after: int, by: str) -> dict[str, Any]:
-    """Take the next open messages once more, each in its own transaction; ``next`` is where to go on."""
+    """Take the next open messages once more, each in its own transaction.
+
+    ``still_refused`` counts readings of the mended messages that were refused again; ``next`` is where to go on.
+    """
     said = {"partner": partner, "reason": reason, "after": after, "most": MAX_RESENT}
     async with bus.sessions() as session:
         ids = list((await run(session, text(OPEN_MESSAGES), said)).scalars())
-    mended, refused = 0, []
+    mended, still, refused = 0, 0, []
     for id in ids:
         try:
-            mended += len((await attempt(bus, id, partner, by, Change()))["mended"])
+            answer = await attempt(bus, id, partner, by, Change())
+            mended, still = mended + len(answer["mended"]), still + answer["refused"]
         except Refused as error:
             refused.append({"id": id, "code": str(error.reason), "path": error.path, "detail": error.detail})
         except HTTPException as error:
@@ -311,5 +315,6 @@ async def resend_all(bus: Bus, partner: str | None, reason: str | None, after: i
         "taken": len(ids),
         "mended": mended,
         "refused": refused,
+        "still_refused": still,
         "next": ids[-1] if len(ids) == MAX_RESENT else None,
     }
