@@ -47,7 +47,6 @@ class Ingest:
         with tracer.start_as_current_span("ingest batch", links=links, attributes={"oker.messages": len(claims)}):
             async with self.edge.transaction(Cause(first.stream, str(first.sequence))) as tx:
                 outcomes = await self._ingest(claims, tx)
-            self.months.update(_months(claims))
         _report(claims)
         return list(outcomes)
 
@@ -146,7 +145,9 @@ class Ingest:
         if not observations:
             return
         raw = await tx.raw()
-        await store.make_partitions(self.edge.sessions, _months(saving) - self.months)
+        months = _months(saving) - self.months
+        await store.make_partitions(self.edge.sessions, months)
+        self.months.update(months)
         inserted = await store.insert_observations(raw, observations, tx.now)
         outcomes = domain.outcomes(observations, inserted)
         start = 0
