@@ -58,6 +58,13 @@ class Archive:
             answer = await http.get(url, params={"limit": 10_000}, headers=self.stack.token("u-1", "unit"))
         return len(answer.json()) if answer.status_code == 200 else None
 
+    async def quarantined(self) -> int:
+        """How many rows of the company lie in quarantine."""
+        async with httpx.AsyncClient() as http:
+            token = self.stack.token("u-1", "unit")
+            where = f"{self.stack.url('sensor-ingest')}/quarantine?partner=stadtwerke&limit=1000"
+            return len((await http.get(where, headers=token)).json())
+
     def command(self, file: Path, *options: str) -> tuple[list[str], dict[str, str]]:
         token = self.stack.token("archive", "partner", partner="stadtwerke")["Authorization"].removeprefix("Bearer ")
         urls = json.dumps({"sensor-ingest": self.stack.url("sensor-ingest")})
@@ -126,9 +133,47 @@ async def test_rows_that_were_quarantined_go_in_once_their_device_is_declared(ar
     await archive.declare(late)
     said = await archive.bring_in(file)
 
-    assert said.returncode == 0
+    assert (said.returncode, said.stderr) == (0, "")
+    assert has(said, 1, "there before")
+    assert has(said, 1, "stored")
     assert (await archive.stored(), await archive.stored(late)) == (1, 1)
-    assert not file.with_name("history.csv.rejected.csv").exists()
+
+
+async def test_a_second_run_adds_nothing_to_quarantine_and_writes_over_no_file(archive: Archive) -> None:
+    file = archive.file(archive.row(0), archive.row(1, device=f"{archive.device}-unknown"))
+    await archive.bring_in(file)
+    aside = file.with_name("history.csv.rejected.csv")
+    before = await archive.quarantined()
+
+    again = await archive.bring_in(file)
+    same = sorted(path.name for path in archive.folder.glob("*rejected*"))
+    aside.write_text("half mended")
+    third = await archive.bring_in(file)
+
+    assert (again.returncode, third.returncode) == (1, 1)
+    assert "1 row did not go in" in again.stderr
+    assert "history.csv.rejected-2.csv" in third.stderr
+    assert same == [aside.name]
+    assert aside.read_text() == "half mended"
+    assert await archive.quarantined() == before
+
+
+async def test_the_operator_s_own_token_is_told_from_a_company_s(archive: Archive) -> None:
+    command, env = archive.command(archive.file(archive.row(0)))
+    token = archive.stack.token("auditor-1", "auditor")["Authorization"].removeprefix("Bearer ")
+
+    said = await asyncio.to_thread(
+        subprocess.run,
+        command,
+        env=env | {"OKER_TOKEN": token},
+        capture_output=True,
+        text=True,
+        cwd=archive.folder,
+        check=False,
+    )
+
+    assert said.returncode == 2
+    assert "OKER_TOKEN speaks for no company" in said.stderr
 
 
 async def test_a_dry_run_names_the_same_faults_and_sends_nothing(archive: Archive) -> None:

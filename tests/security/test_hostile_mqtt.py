@@ -54,7 +54,7 @@ async def reasons(stack: Stack) -> dict[str, tuple[str, str]]:
     found = {}
     try:
         async for msg in messages(operator.jetstream(timeout=5), "QUARANTINE", "quarantine.sensor-ingest.stadtwerke"):
-            if "mqtt" in msg.headers.get("ce-type", ""):
+            if msg.data and "mqtt" in msg.headers.get("ce-type", ""):  # the bytes stand beside the first refusal
                 found[json.loads(msg.data)["topic"]] = (msg.headers["Oker-Reason"], msg.headers["Oker-Path"])
     finally:
         await operator.close()

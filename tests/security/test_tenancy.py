@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -267,13 +268,15 @@ async def test_a_company_learns_and_mends_nothing_of_the_other(stack: Stack, com
     """Ledger, outcomes and quarantine of each service that hears companies."""
     headers = {"ce-specversion": "1.0", "ce-id": f"own-{other}", "ce-source": "/own"}
     headers["ce-type"] = "de.oker.sensor.reading_reported.v1"
+    began = datetime.now(UTC)
     await Company(other, stack).say_raw("events.sensor.reading_reported.v1", b"{}", headers)
     unit = stack.token("unit-1", "unit")
     own = stack.token(f"{company}-system", "partner", partner=company)
     async with httpx.AsyncClient(base_url=stack.url("sensor-ingest"), timeout=10) as http:
 
         async def refused() -> list[Any]:
-            rows = (await http.get("/quarantine", params={"partner": other}, headers=unit)).json()
+            since = {"partner": other, "from": began.isoformat(), "limit": "1000"}
+            rows = (await http.get("/quarantine", params=since, headers=unit)).json()
             return [row["id"] for row in rows if row["event_id"] == f"own-{other}"]
 
         (id, *_) = await eventually(refused, "the other's message is in quarantine")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from oker_contracts.base import Contract
 from oker_contracts.catalog import Catalog, CatalogEntry, catalog
 from oker_contracts.envelope import Envelope, Event, read_json
 from oker_contracts.reasons import Reason, Refused
+from oker_contracts.unit_hints import hint
 
 _BY_ERROR = {
     "missing": Reason.FIELD_MISSING,
@@ -98,10 +100,19 @@ def validate(model: type[Contract], body: bytes) -> Contract:
 
 def refusals(error: ValidationError, body: bytes) -> list[Refused]:
     """All that Pydantic found in ``body``, each as code and path."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_context=False)
     if found[0]["type"] == "json_invalid":
         return [_broken(body, found[0]["msg"])]
-    return [Refused(reason_of(row["type"]), json_path(row["loc"]), row["msg"][:200]) for row in found]
+    return [Refused(reason_of(row["type"]), json_path(row["loc"]), sentence_of(row)) for row in found]
+
+
+def sentence_of(row: ErrorDetails) -> str:
+    """What is wrong, for the sender; of a unit that is no UCUM in place of a pattern what to write."""
+    if row["type"] == "string_pattern_mismatch" and row["loc"][-1:] == ("unit",):
+        said = repr(str(row["input"])[:32])
+        meant = hint(str(row["input"]))
+        return f"{said} is no UCUM unit; {f'write {meant}' if meant else 'UCUM is written in ASCII, see ucum.org'}."
+    return str(row["msg"])[:200]
 
 
 def _broken(body: bytes, message: str) -> Refused:

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     TIME_IN_FUTURE = "time_in_future", "The phenomenon time lies in the future; check the device's clock."
     TIME_TOO_OLD = "time_too_old", "The phenomenon time lies before the year 2000; check the device's clock."
     DATASET_UNKNOWN = "dataset_unknown", "The company has no dataset of this name."
+    HARDWARE_TAKEN = "hardware_taken", "The hardware is at another device; say since when it measures at this one."
     TOPIC_UNMAPPED = "topic_unmapped", "No intake is mapped to this MQTT topic."
     DIALECT_FOREIGN = (
         "dialect_foreign",

@@ -48,6 +48,19 @@ async def test_a_refused_message_leaves_no_trace_but_its_quarantine(bus: TestBus
     assert [outcome for _, _, outcome in await bus.settlements()] == ["quarantined"]
 
 
+async def test_a_message_that_has_ended_stays_as_it_ended_though_it_would_be_refused_by_now(bus: TestBus) -> None:
+    """As when it is delivered again after an update that knows its type no longer."""
+    where = ("selection-scoring-list-candidates", "PROJECT", 1, None, "project.registered.v1")
+    delivery = Delivery(*where, {}, b"", datetime(2026, 1, 15, tzinfo=UTC), 1)
+    async with bus.bus.transaction() as tx:
+        await store.settle(tx.session, delivery.settled("settled", tx.now))
+
+    assert await bus.bus.edge.settle(delivery, {}) == "settled"
+    assert await bus.bus.edge.bury(delivery, Refused(Reason.HANDLER_FAILED)) == "settled"
+    assert await bus.quarantined() == []
+    assert [outcome for _, _, outcome in await bus.settlements()] == ["settled"]
+
+
 async def test_a_bug_is_buried_after_its_last_attempt(bus: TestBus, heard: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(edge, "BURY_FAILED_AFTER", 3)
 

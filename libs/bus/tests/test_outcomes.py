@@ -117,9 +117,89 @@ async def test_an_event_that_nobody_sent_is_not_found_and_the_answer_says_where_
     answer = await http.get(asked("p-1"), headers=verkehr)
 
     assert answer.status_code == 404
-    assert (
-        "settlements of selection-scoring and the first 5000 waiting messages of IN_verkehr" in answer.json()["detail"]
-    )
+    assert "settlements of selection-scoring and all waiting messages of IN_verkehr." in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MAX_WAITING", 4), ("MAX_WAITING_BYTES", 300), ("SEARCH_SECONDS", 0)])
+async def test_a_search_ends_by_number_bytes_and_time_and_says_so(
+    bus: TestBus,
+    http: httpx.AsyncClient,
+    verkehr: dict[str, str],
+    heard: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    most: int,
+) -> None:
+    """One question must not read a million messages, nor megabytes."""
+    monkeypatch.setattr(outcomes, "AT_ONCE", 2)
+    monkeypatch.setattr(outcomes, limit, most)
+
+    async def wait(event: Event[Any], tx: Transaction) -> None:
+        raise RetryLater
+
+    heard.behave = wait
+    for number in range(9):
+        await bus.publish(a_proposal(), partner="verkehr", id=f"p-{number}", source="/s")
+
+    async def all_heard() -> bool:
+        return len(set(heard.ids)) == 9
+
+    await eventually(all_heard, "all are heard")
+    answer = await http.get(asked("p-8"), headers=verkehr)
+    monkeypatch.undo()
+    found = (await http.get(asked("p-8"), headers=verkehr)).json()
+    heard.behave = None
+    await bus.settled()
+
+    assert answer.status_code == 404
+    assert "waiting messages of IN_verkehr. More wait behind them: ask again later." in answer.json()["detail"]
+    assert [end["outcome"] for end in found] == ["pending"]
+
+
+async def test_what_has_ended_behind_one_that_waits_long_is_passed_over(
+    bus: TestBus, http: httpx.AsyncClient, verkehr: dict[str, str], heard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or one message that waits would hide all that come a while after it."""
+    monkeypatch.setattr(outcomes, "AT_ONCE", 2)
+    monkeypatch.setattr(outcomes, "MAX_WAITING", 6)
+
+    async def wait(event: Event[Any], tx: Transaction) -> None:
+        if event.id in ("p-0", "p-20"):
+            raise RetryLater
+
+    heard.behave = wait
+    for number in range(21):
+        await bus.publish(a_proposal(), partner="verkehr", id=f"p-{number}", source="/s")
+
+    async def others_ended() -> bool:
+        return len(await bus.settlements()) == 19 and "p-20" in heard.ids
+
+    await eventually(others_ended, "all but two have ended")
+    found = (await http.get(asked("p-20"), headers=verkehr)).json()
+    heard.behave = None
+    await bus.settled()
+
+    assert [(end["outcome"], end["sequence"]) for end in found] == [("pending", 21)]
+
+
+async def test_of_an_event_with_many_refusals_some_are_shown_and_all_are_counted(
+    bus: TestBus, http: httpx.AsyncClient, verkehr: dict[str, str]
+) -> None:
+    why = [(part, Refused(Reason.UNIT_MISMATCH, f"$[{part}]")) for part in range(1, 501)]
+    async with bus.bus.transaction() as tx:
+        for number in (1, 2):
+            delivery = a_delivery(number, NOON)
+            refusals = batch.refusals_of(delivery, why, tx.now)
+            await batch.save_ends(tx, [Ended(delivery, "quarantined", Counts(500, quarantined=500), refusals)])
+
+    wanted = [{"source": "/s", "id": id} for id in ("1", "2")]
+    many = (await http.post("/outcomes", json=wanted, headers=verkehr)).json()
+    (one,) = (await http.get(asked("1"), headers=verkehr)).json()
+
+    assert [len(found["ends"][0]["refusals"]) for found in many] == [outcomes.MAX_REFUSALS_OF_MANY] * 2
+    assert many[0]["ends"][0]["readings"]["quarantined"] == 500
+    assert sum(refusal["readings"] for refusal in one["refusals"]) == 500
+    assert one["refusals"][-1]["readings"] > 1
 
 
 async def test_many_are_asked_for_at_once(bus: TestBus, http: httpx.AsyncClient, verkehr: dict[str, str]) -> None:

@@ -164,6 +164,42 @@ async def test_a_further_durable_is_respected(jetstream: Any) -> None:
     assert await held(jetstream) == said
 
 
+async def test_nothing_is_removed_while_a_durable_cannot_be_asked(jetstream: Any, monkeypatch: Any) -> None:
+    """In a cluster one that has no leader at the moment is not listed; it may have settled nothing."""
+    await limit(jetstream, 100_000)
+    await jetstream.add_consumer(STREAM, ConsumerConfig(durable_name="archive", ack_policy="explicit"))
+    said = await say(jetstream, "sensor", 150)
+    await settle(jetstream, "sensor-ingest-claims", 150)
+    listed = jetstream.consumers_info
+
+    async def without_it(stream: str, offset: int = 0) -> list[Any]:
+        return [info for info in await listed(stream, offset) if info.name != "archive"]
+
+    monkeypatch.setattr(jetstream, "consumers_info", without_it)
+
+    assert await cut(jetstream) == 0
+    assert await held(jetstream) == said
+
+
+async def test_durables_beyond_the_first_page_are_respected(jetstream: Any, monkeypatch: Any) -> None:
+    await limit(jetstream, 100_000)
+    said = await say(jetstream, "sensor", 150)
+    await settle(jetstream, "sensor-ingest-claims", 150)
+    archive = ConsumerConfig(durable_name="zz-archive", ack_policy="explicit")
+    await jetstream.add_consumer(STREAM, archive)
+    listed = jetstream.consumers_info
+
+    async def by_one(stream: str, offset: int = 0) -> list[Any]:
+        return list(await listed(stream))[offset : offset + 1]
+
+    monkeypatch.setattr(jetstream, "consumers_info", by_one)
+
+    assert await cut(jetstream) == 0
+    assert await held(jetstream) == said
+    await jetstream.delete_consumer(STREAM, "zz-archive")
+    assert await cut(jetstream) > 0
+
+
 async def test_no_intake_stream_forgets_by_age_and_each_has_its_company_s_size() -> None:
     sized = PARTNERS.partners["verkehr"].model_copy(
         update={"intake": PARTNERS.partners["verkehr"].intake.model_copy(update={"max_bytes": 77_000_000})}

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oker_cli import import_rows
 from oker_cli.failure import Failure
-from oker_cli.import_rows import MOST_ROWS, Chunk, Fault, Layout, Row, cut, read_csv, read_jsonl, reading_of
+from oker_cli.import_rows import MOST_ROWS, Chunk, Fault, Layout, Repeated, Row, cut, read_csv, read_jsonl, reading_of
 from oker_contracts.sensor.readings_reported_v1 import ReadingsReportedV1
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -216,9 +217,47 @@ def test_results_of_one_device_and_time_are_one_reading() -> None:
 
 
 def test_one_event_names_each_device_property_and_time_once() -> None:
-    first, second = events([a_row(0), a_row(1), a_row(0, value="2")])
+    first, second = events([a_row(0), a_row(1), a_row(0, value="2", result_time="2026-02-01T00:00:00Z")])
 
     assert (first.count, second.count) == (2, 1)
+
+
+def pieces(*read: Row) -> list[Any]:
+    return list(cut(read, Layout()))
+
+
+def test_a_second_value_for_one_time_is_refused_and_names_the_line_of_the_first() -> None:
+    named, event = pieces(a_row(0), a_row(0, value="2"))
+
+    assert named[1].column == "value"
+    assert named[1].sentence.startswith("line 2 says another value")
+    assert event.count == 1
+
+
+@pytest.mark.parametrize("time", ["2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00Z"])
+def test_a_row_that_says_the_same_again_is_sent_once(time: str) -> None:
+    repeated, event = pieces(a_row(0), a_row(0, phenomenon_time=time, value="41.50"))
+
+    assert isinstance(repeated, Repeated)
+    assert event.count == 1
+
+
+def test_the_hour_that_is_there_twice_hides_no_value_behind_another() -> None:
+    layout = Layout(timezone=BERLIN, fold="first")
+    row = a_row(0, phenomenon_time="2025-10-26 02:30")
+
+    named, event = cut([row, a_row(1, phenomenon_time="2025-10-26 02:30", value="9")], layout)
+
+    assert isinstance(named, tuple)
+    assert isinstance(event, Chunk)
+
+
+def test_a_row_long_before_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_rows, "MOST_EARLIER", 2)
+
+    made = events([a_row(0), a_row(1), a_row(2), a_row(0, value="9"), a_row(2, value="9")])
+
+    assert sum(event.count for event in made) == 4
 
 
 values = st.lists(st.tuples(st.integers(0, 300), st.sampled_from(["flow", "level"]), st.integers(0, 9)), max_size=60)
@@ -230,8 +269,11 @@ def test_every_row_is_in_one_event_that_the_contract_takes(said: list[tuple[int,
 
     made = events(read)
 
+    first: dict[tuple[int, str], Row] = {}
+    for (number, name, _), row in zip(said, read, strict=True):
+        first.setdefault((number, name), row)
     inside = [row for event in made for rows in event.rows for row in rows]
-    assert inside == read
+    assert inside == list(first.values())
     for event in made:
         assert isinstance(ReadingsReportedV1.model_validate_json(event.data), ReadingsReportedV1)
 
@@ -251,7 +293,7 @@ def test_an_event_has_a_thousand_rows_at_most_and_one_row_changes_few_events() -
 
 
 def test_a_wrong_row_stands_aside_and_its_neighbours_go_in() -> None:
-    pieces = list(cut([a_row(0), a_row(1, value="x"), a_row(2)], Layout()))
+    found = pieces(a_row(0), a_row(1, value="x"), a_row(2))
 
-    assert [type(piece) for piece in pieces] == [tuple, Chunk]
-    assert pieces[1].count == 2  # type: ignore[union-attr]
+    assert [type(piece) for piece in found] == [tuple, Chunk]
+    assert found[1].count == 2

@@ -149,3 +149,37 @@ async def test_a_durable_that_is_missing_is_named_with_the_way_out(oker: Any, pl
 
     assert said.code == 1
     assert "the broker lacks IN_verkehr or a durable on it; run: oker topology apply" in said.err
+
+
+def company_token(oker: Any, tmp_path: Path) -> str:
+    said = oker("token", "v-1", "--role", "partner", "--partner", "verkehr", "--key", tmp_path / "key.json")
+    return str(said.out.strip())
+
+
+async def test_a_company_s_token_shows_its_own_ledger_and_raises_no_alarm_for_others(
+    oker: Any, platform: Any, tmp_path: Path
+) -> None:
+    await platform.say("stadtwerke", "r-1", platform.reading)
+    await platform.say("verkehr", "r-1", platform.reading)
+    await platform.settled(2)
+    await platform.read("settled", "stored")
+    platform.recounted = {name: {"stored": 1, "corrected": 0} for name in ("stadtwerke", "verkehr")}
+    env = platform.env | {"OKER_TOKEN": company_token(oker, tmp_path)}
+
+    own = await asyncio.to_thread(oker, "ledger", "--json", env=env)
+    foreign = await asyncio.to_thread(oker, "ledger", "--partner", "stadtwerke", env=env)
+
+    assert (own.code, [one["partner"] for one in own.json["partners"]]) == (0, ["verkehr"])
+    assert "OKER_TOKEN speaks for verkehr" in own.err
+    assert (foreign.code, "may not see the ledger of stadtwerke" in foreign.err) == (2, True)
+
+
+async def test_who_speaks_for_no_company_names_it_when_asking_for_an_outcome(oker: Any, platform: Any) -> None:
+    await platform.say("verkehr", "r-1", platform.reading)
+    await platform.settled(1)
+
+    without = await asyncio.to_thread(oker, "outcome", "/s", "r-1", env=platform.env)
+    named = await asyncio.to_thread(oker, "outcome", "/s", "r-1", "--partner", "verkehr", env=platform.env)
+
+    assert (without.code, "--partner" in without.err) == (2, True)
+    assert named.code == 0

@@ -38,8 +38,10 @@ async def test_a_ledger_that_is_right_is_said_to_be_with_what_was_counted(oker: 
     assert said.code == 0, said.err
     stadtwerke, verkehr = said.json
     assert (stadtwerke["first"], stadtwerke["last"], stadtwerke["difference"]) == (1, 0, None)
-    counted = {name: verkehr[name] for name in ("first", "last", "pending", "gone", "settlements", "days", "readings")}
-    assert counted == {"first": 1, "last": 3, "pending": 0, "gone": 0, "settlements": 3, "days": 1, "readings": 2}
+    counted = {
+        name: verkehr[name] for name in ("first", "last", "pending", "gone", "settlements", "days", "observations")
+    }
+    assert counted == {"first": 1, "last": 3, "pending": 0, "gone": 0, "settlements": 3, "days": 1, "observations": 2}
     assert shown.out.count("agrees") == 2
 
 

@@ -10,6 +10,7 @@ from httpx import AsyncClient, Response
 
 from oker_bus.edge import Sessions
 from oker_contracts import TYPE_PREFIX, Contract
+from oker_contracts.project.proposed_v2 import ProjectProposedV2
 from oker_contracts.sensor.device_registered_v2 import DeviceRegisteredV2
 from oker_testkit.bus import TestBus
 from sensor_ingest import gateway
@@ -37,6 +38,20 @@ def structured(data: Contract, id: str = "r-1") -> tuple[dict[str, str], bytes]:
 async def post(http: AsyncClient, said: tuple[dict[str, str], bytes], authorization: dict[str, str]) -> Response:
     headers, body = said
     return await http.post("/events", content=body, headers=headers | authorization)
+
+
+async def test_a_claim_of_another_service_names_the_service_that_says_what_became_of_it(
+    bus: TestBus, http: AsyncClient, company: dict[str, str]
+) -> None:
+    proposed = ProjectProposedV2(proposal="p", title="P", fields_of_action=["digitale-infrastruktur"])
+
+    taken = await post(http, binary(proposed, "p-1"), company)
+
+    said = taken.json()
+    assert (taken.status_code, said["taken_by"]) == (202, "project-registry")
+    assert "project-registry: ask there for /outcomes?source=%2Fcloud&id=p-1" in said["detail"]
+    assert "outcome" not in said
+    assert "location" not in taken.headers
 
 
 @pytest.mark.parametrize("mode", [binary, structured])

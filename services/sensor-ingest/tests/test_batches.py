@@ -148,3 +148,12 @@ async def test_an_outage_of_the_database_buries_nothing(bus: TestBus, sessions: 
 
     assert await values(sessions) == [412.5]
     assert await bus.quarantined() == []
+
+
+def test_whose_reading_waits_is_told_without_reading_all_of_it(monkeypatch: Any) -> None:
+    """A sender who asks for its outcome has thousands of waiting messages looked through."""
+    headers = {"ce-specversion": "1.0", "ce-id": "r-1", "ce-source": "/s", "ce-type": TYPE_PREFIX + a_reading().TYPE}
+    where = ("sensor-ingest-claims", "IN_stadtwerke", 1, "stadtwerke", f"ingest.stadtwerke.{a_reading().TYPE}")
+    monkeypatch.delattr(claims, "_prepared")
+
+    assert handlers.said(Delivery(*where, headers, b"not read", NOON, 1)) == ("/s", "r-1")

@@ -71,7 +71,9 @@ def test_counts_and_values_do_not_depend_on_order_repetition_or_batches(
     assert current(table.rows.values()) == current(sent)
 
 
-def judged(reading: Reading, device: Device | None, convert: domain.Convert = lambda *_: None) -> list[tuple[str, str]]:
+def judged(
+    reading: Reading, device: Device | None, convert: domain.Convert = domain.same_unit_only
+) -> list[tuple[str, str]]:
     """Reason and field of each number, or its value, in order."""
     accepted, rejected = domain.judge(reading, device, NOW, convert)
     values = iter(accepted)

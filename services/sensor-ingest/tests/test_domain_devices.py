@@ -19,7 +19,7 @@ NOW = NOON + timedelta(hours=1)
 NAMES = ("power_1", "power_2", "power_3", "temperature_1")
 
 
-def only_kilowatts(unit: str) -> None:
+def only_kilowatts(unit: str, measured: str) -> None:
     if unit not in ("kW", "W"):
         raise ValueError(f"{unit!r} is no unit.")
 
@@ -280,3 +280,37 @@ def test_an_eui_is_one_in_any_case_and_other_names_keep_theirs() -> None:
 def test_the_id_of_a_datastream_follows_from_what_it_is() -> None:
     assert domain.datastream_id("a", "b", "c") == domain.datastream_id("a", "b", "c")
     assert len({domain.datastream_id(p, d, q) for p in "ab" for d in "ab" for q in "ab"}) == 8
+
+
+def held_by(device: str | None) -> Terms:
+    return replace(TERMS, holder=lambda _: device)
+
+
+def test_a_declaration_takes_no_other_device_s_hardware() -> None:
+    declared = a_declaration(said(), hardware="h-1")
+
+    with pytest.raises(NotAcceptable) as refused:
+        domain.register(declared, None, held_by("pegel-1"))
+
+    assert (refused.value.code, refused.value.field) == ("hardware_taken", "hardware")
+    assert "pegel-1" in refused.value.detail
+    assert "sensor.device_replaced.v1" in refused.value.detail
+
+
+def test_a_device_keeps_its_own_hardware_however_often_it_is_declared() -> None:
+    known = domain.register(a_declaration(said(), hardware="h-1"), None, held_by("trafo-12"))
+
+    assert domain.register(a_declaration(said(1), hardware="h-1"), known, held_by("pegel-1")).hardware == "h-1"
+
+
+def test_an_older_declaration_cannot_take_hardware_and_is_no_fault() -> None:
+    known = domain.register(a_declaration(said(2), hardware="h-2"), None, TERMS)
+
+    assert domain.register(a_declaration(said(1), hardware="h-1"), known, held_by("pegel-1")).hardware == "h-2"
+
+
+def test_hardware_that_came_to_a_device_at_a_time_is_declared_nowhere() -> None:
+    mountings = (Mounting("own", domain.EVER, said()), Mounting("h-1", NOON, said()))
+
+    assert domain.first_holder(domain.stays("h-1", {"pegel-1": mountings})) is None
+    assert domain.first_holder(domain.stays("own", {"pegel-1": mountings})) == "pegel-1"

@@ -114,7 +114,8 @@ async def test_a_device_that_was_replaced_tells_of_what_is_mounted_now(
 
 async def test_the_devices_with_troubles_are_listed(bus: TestBus, http: AsyncClient, company: dict[str, str]) -> None:
     silent = a_level_sensor(device="silent", hardware=OTHER)
-    await say(bus, a_profile(), a_level_sensor(), silent, heard(20, 4), heard(10, 5))
+    unheard = a_level_sensor(device="unheard", hardware="0000000000000004")
+    await say(bus, a_profile(), a_level_sensor(), silent, unheard, heard(20, 4), heard(10, 5), heard(60, 1, eui=OTHER))
     await say(bus, heard(20, 4, eui="0000000000000003"), heard(10, 6, eui="0000000000000003"))
 
     troubled = await asked(http, "/radio", company)
@@ -126,7 +127,7 @@ async def test_the_devices_with_troubles_are_listed(bus: TestBus, http: AsyncCli
         ("silent", ["late"]),
     ]
     assert [one["device"] for one in late] == ["silent"]
-    assert [one["device"] for one in all] == [None, "level-7", "silent"]
+    assert [one["device"] for one in all] == [None, "unheard", "level-7", "silent"]
 
 
 async def test_a_company_sees_its_own_devices_only(

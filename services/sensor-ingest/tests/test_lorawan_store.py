@@ -1,5 +1,6 @@
 """What is kept of LoRaWAN devices, and the report made from it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from oker_bus.edge import Sessions
 from oker_bus.store import run
+from oker_testkit.bus import eventually
 from sensor_ingest.lorawan import NetworkEvent, radio
 from sensor_ingest.store import lorawan as kept
 
@@ -61,10 +63,14 @@ def an_event(
 
 async def save(session: AsyncSession, partner: str, events: Sequence[NetworkEvent], now: datetime = NOON) -> int:
     """How many were new."""
+    return len(await kept.save_events(await raw_of(session), [(partner, event) for event in events], now))
+
+
+async def raw_of(session: AsyncSession) -> Any:
+    """The connection of a session's transaction, as asyncpg has it."""
     connection = await session.connection()
     await connection.exec_driver_sql("SELECT 1")
-    raw: Any = (await connection.get_raw_connection()).driver_connection
-    return len(await kept.save_events(raw, [(partner, event) for event in events], now))
+    return (await connection.get_raw_connection()).driver_connection
 
 
 async def report(session: AsyncSession, partner: str = "stadtwerke", hardware: str = EUI) -> dict[str, Any]:
@@ -194,6 +200,13 @@ async def test_a_device_is_late_after_three_expected_intervals(
 
 def test_a_device_that_was_never_heard_is_late_where_something_is_expected() -> None:
     assert radio.summary(None, {}, 600, NOON)["troubles"] == ["late"]
+
+
+@pytest.mark.parametrize(("minutes_ago", "late"), [(29, False), (31, True)])
+def test_a_device_that_was_never_heard_is_late_three_intervals_after_it_was_declared(
+    minutes_ago: int, late: bool
+) -> None:
+    assert radio.summary(None, {}, 600, NOON, NOON - timedelta(minutes=minutes_ago))["late"] is late
     assert radio.summary(None, {}, None, NOON)["troubles"] == []
 
 
@@ -308,3 +321,33 @@ async def test_a_batch_does_not_read_the_whole_table(database: Sessions) -> None
         for start in range(0, 200, 20):
             await save(session, "stadtwerke", [an_event(start / 20, number) for number in range(start, start + 20)])
         assert (await run(session, text(said))).scalar_one() == 0
+
+
+async def test_of_two_copies_without_a_time_the_later_one_waits_for_the_first(database: Sessions) -> None:
+    """Otherwise neither would see the other, and each would be a reading."""
+    first, again = an_event(0, 4, id="timeless"), an_event(1, 4, id="timeless")
+    asked = [("stadtwerke", again.hardware, again.time, again.id)]
+    async with database() as one, database() as other, database() as observer:
+        assert await kept.first_times(await raw_of(one), asked, timedelta(days=1)) == {}
+        await save(one, "stadtwerke", [first])
+        raw = await raw_of(other)
+        looking = asyncio.create_task(kept.first_times(raw, asked, timedelta(days=1)))
+
+        async def waits_or_has_looked() -> bool:
+            query = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            return looking.done() or bool((await run(observer, query)).scalar_one())
+
+        await eventually(waits_or_has_looked, "the second copy looks, or waits")
+        await one.commit()
+
+        assert await looking == {("stadtwerke", EUI, "timeless"): first.time}
+
+
+async def test_what_was_heard_long_before_is_not_the_same(database: Sessions) -> None:
+    async with database() as session:
+        await save(session, "stadtwerke", [an_event(0, 4, id="timeless")])
+        asked = [("stadtwerke", EUI, NOON + timedelta(hours=hours), "timeless") for hours in (23, 21)]
+
+        found = [await kept.first_times(await raw_of(session), [key], timedelta(days=1)) for key in asked]
+
+        assert [len(times) for times in found] == [0, 1]

@@ -80,18 +80,38 @@ def test_the_same_counter_of_another_session_is_another_event() -> None:
     [
         ("2026-01-15T11:59:58.123456789Z", "2026-01-15T12:00:00Z", NOON - timedelta(microseconds=1_876_544)),
         (None, "2026-01-15T12:00:00Z", NOON),
-        (None, None, LATER),
+        (None, None, NOON - timedelta(seconds=1)),
     ],
 )
 def test_the_time_is_the_network_server_s_or_else_the_next_best(
     of_uplink: str | None, of_message: str | None, time: datetime
 ) -> None:
-    body = json.loads(a_things_stack_uplink(received_at=of_uplink)) | {"received_at": of_message}
+    gateways = [{"received_at": "2026-01-15T12:00:01Z"}, "?", {}, {"received_at": "2026-01-15T11:59:59Z"}]
 
-    said = read(json.dumps({name: value for name, value in body.items() if value is not None}).encode())
+    said = read(without_times(received_at=of_uplink, rx_metadata=gateways, of_message=of_message))
 
     assert said.time == time
     assert said.time.tzinfo is UTC
+
+
+@pytest.mark.parametrize("gateways", [None, [], "?", [{"received_at": "yesterday"}]])
+def test_an_uplink_in_which_no_server_names_a_time_is_known_by_all_else_that_it_says(gateways: Any) -> None:
+    """It has the time at which it came in, which is another one when it is sent again."""
+    said, again = (read_webhook("things-stack", "", without_times(rx_metadata=gateways), at) for at in (NOON, LATER))
+    ids = {
+        read(without_times(**changes)).id
+        for changes in ({}, {"f_cnt": 5}, {"f_port": 3}, {"payload": b"other"}, {"session_key_id": "other"})
+    }
+
+    assert (said.time, again.time, said.timed) == (NOON, LATER, False)
+    assert said.id == again.id
+    assert len(ids) == 5
+
+
+def without_times(of_message: str | None = None, **changes: Any) -> bytes:
+    """An uplink of which no server says when it came in."""
+    body = json.loads(a_things_stack_uplink(**({"received_at": None} | changes))) | {"received_at": of_message}
+    return json.dumps({name: value for name, value in body.items() if value is not None}).encode()
 
 
 def test_without_a_session_the_address_stands_for_it() -> None:

@@ -27,6 +27,8 @@ from oker_bus import ledger as bus_ledger
 from oker_bus import store as bus_store
 from oker_bus.edge import Sessions
 from oker_contracts.sensor.observations_recorded_v2 import ObservationsRecordedV2
+from oker_contracts.sensor.reading_reported_v1 import ReportedResult
+from oker_contracts.sensor.readings_reported_v1 import ReadingsReportedV1, ReportedReading
 from oker_testkit.bus import TestBus
 from sensor_ingest import handlers, store
 
@@ -151,4 +153,35 @@ async def test_all_readings_of_a_device_that_was_declared_late_are_taken_at_once
     assert (answer["taken"], answer["mended"], answer["refused"]) == (5, 5, [])
     assert await values(sessions) == [4.0, 3.0, 2.0, 1.0, 0.0]
     assert await ledger(sessions) == {"stadtwerke": counted(read=5, stored=5)}
+    assert await difference(sessions) is None
+
+
+async def test_a_thousand_refused_readings_of_a_message_take_few_rows_and_all_are_mended_at_once(
+    bus: TestBus, sessions: Sessions, http: httpx.AsyncClient, company: dict[str, str]
+) -> None:
+    """The accepted one between them is not stored again."""
+    await say(bus, a_declared_device("trafo-1"))
+    named = ["trafo-12"] * 500 + ["trafo-1"] + ["trafo-12"] * 499
+    results = [
+        ReportedResult(property="power_1", value=1.0, unit="kW"),
+        ReportedResult(property="x", value=1, unit="m"),
+    ]
+    said = [
+        ReportedReading(device=device, phenomenon_time=NOON + minutes(at), results=results)
+        for at, device in enumerate(named)
+    ]
+    await say(bus, ReadingsReportedV1(readings=said), id="r-1")
+    before = await ledger(sessions), await difference(sessions)
+    rows = (await http.get("/quarantine", headers=company)).json()
+    await say(bus, a_declared_device())
+
+    answer = await http.post(f"/quarantine/{rows[0]['id']}/resend", headers=company)
+
+    assert before == ({"stadtwerke": counted(read=2000, stored=1, quarantined=1999)}, None)
+    shared = [(row["part"], row["reason"], row["readings"]) for row in rows if row["readings"] > 1]
+    assert shared == [(21, "device_unknown", 1978)]
+    assert len(rows) <= 22
+    assert answer.status_code == 200, answer.text
+    assert await ledger(sessions) == {"stadtwerke": counted(read=2000, stored=1000, quarantined=1000)}
+    assert len(await values(sessions)) == 999
     assert await difference(sessions) is None

@@ -294,3 +294,41 @@ def test_each_row_of_any_file_is_accepted_or_named(rows: list[list[str]]) -> Non
 
     assert [result.row for result in results] == [row.number for row in read]
     assert all(result.id in claims if result.outcome == "accepted" else result.detail for result in results)
+
+
+WITH_HARDWARE = f"{HEADER};hardware"
+
+
+def row_of(device: str, hardware: str) -> str:
+    return f"{device};Name;power_1;kW;grid;Wirkleistung;{hardware}"
+
+
+def test_a_row_that_takes_another_device_s_hardware_is_named_and_the_others_go_in() -> None:
+    terms = replace(TERMS, holder={"70b3d57ed0001a2c": "pegel-1"}.get)
+    rows = [row_of("t-1", "70B3D57ED0001A2C"), row_of("t-2", "h-2")]
+
+    results, _ = judged(a_file(*rows, header=WITH_HARDWARE), terms=terms)
+
+    assert [(r.outcome, r.code, r.column) for r in results] == [
+        ("refused", "hardware_taken", "hardware"),
+        ("accepted", "", ""),
+    ]
+    assert "pegel-1" in results[0].detail
+
+
+def test_of_two_devices_of_a_file_with_one_hardware_the_first_has_it() -> None:
+    results, _ = judged(a_file(row_of("t-1", "h-2"), row_of("t-2", "h-2"), header=WITH_HARDWARE))
+
+    assert [(r.device, r.outcome, r.code) for r in results] == [
+        ("t-1", "accepted", ""),
+        ("t-2", "refused", "hardware_taken"),
+    ]
+
+
+def test_hardware_that_an_earlier_row_frees_may_be_declared_anew() -> None:
+    terms = replace(TERMS, holder={"h-1": "trafo-12"}.get)
+    rows = [row_of("trafo-12", "h-3"), row_of("t-2", "h-1")]
+
+    results, _ = judged(a_file(*rows, header=WITH_HARDWARE), known_device(), terms=terms)
+
+    assert [r.outcome for r in results] == ["accepted", "accepted"]

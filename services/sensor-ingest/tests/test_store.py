@@ -57,7 +57,8 @@ async def insert(session: AsyncSession, batch: list[Observation], now: datetime 
     connection = await session.connection()
     await connection.exec_driver_sql("SELECT 1")
     raw: Any = (await connection.get_raw_connection()).driver_connection
-    await store.make_partitions(raw, domain.months([observation.reading for observation in batch]))
+    others = async_sessionmaker(session.bind, class_=AsyncSession)
+    await store.make_partitions(others, domain.months([observation.reading for observation in batch]))
     found = await store.insert_observations(raw, batch, now)
     return [False] * len(batch) if found is None else list(found.values())
 
@@ -73,6 +74,7 @@ async def test_the_greatest_version_counts_whatever_came_first(database: Session
     sent = many(100)
     arriving = sent[::-1] if backwards else sent
 
+    await store.make_partitions(database, domain.months([observation.reading for observation in sent]))
     async with database() as session, session.begin():
         for column in ("event_source", "event_id"):
             await run(session, text(f'ALTER TABLE observation ALTER COLUMN {column} TYPE text COLLATE "unicode"'))

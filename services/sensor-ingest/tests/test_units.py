@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ucumvert import xml_util
 
+from oker_contracts.unit_hints import HINTS
 from sensor_ingest import units
 
 _USUAL = """
@@ -53,6 +54,13 @@ def test_what_is_no_unit_is_said_so(code: str) -> None:
         ("m³/h", "m3/h"),
         ("NTU", "[NTU]"),
         ("%RH", "%"),
+        ("m³/s", "m3/s"),
+        ("W/m²", "W/m2"),
+        ("µS/cm", "uS/cm"),
+        ("Cel ", "Cel"),
+        ("kΩ", "kOhm"),
+        ("m·s⁻²", "m.s-2"),
+        ("m3/hr", "m3/h"),
     ],
 )
 def test_who_writes_a_unit_in_his_own_way_hears_how_ucum_does(said: str, meant: str) -> None:
@@ -62,7 +70,35 @@ def test_who_writes_a_unit_in_his_own_way_hears_how_ucum_does(said: str, meant: 
     assert f"write {meant}" in str(refused.value)
 
 
-@pytest.mark.parametrize("hint", sorted({code for said in units.HINTS.values() for code in said.split(" (")}))
+@pytest.mark.parametrize(
+    ("unit", "measured", "meant"),
+    [
+        ("C", "temperature Lufttemperatur", "Cel"),
+        ("Grad", "t Wassertemperatur", "Cel"),
+        ("Grad", "wind_direction Windrichtung", "deg"),
+        ("F", "temp_1 Air", "[degF]"),
+        ("pH", "ph_value Säuregrad", "[pH]"),
+        ("mph", "wind_speed Wind speed", "[mi_i]/h"),
+        ("ft", "water_level Pegel", "[ft_i]"),
+    ],
+)
+def test_a_unit_that_nobody_means_for_what_is_measured_is_said_so(unit: str, measured: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(meant)):
+        units.check_unit(unit, measured)
+
+
+@pytest.mark.parametrize(("unit", "measured"), [("C", "charge Ladung"), ("pH", "inductance Graph"), ("Cel", "temp")])
+def test_the_same_unit_is_right_where_it_is_meant(unit: str, measured: str) -> None:
+    units.check_unit(unit, measured)
+    assert units.is_unit(unit)
+
+
+def test_a_reading_in_a_unit_that_is_mostly_a_slip_hears_what_it_is() -> None:
+    with pytest.raises(ValueError, match="coulomb; for degrees Celsius write Cel"):
+        units.convert(21.5, "C", "Cel")
+
+
+@pytest.mark.parametrize("hint", sorted({code for said in HINTS.values() for code in said.split(" (")}))
 def test_what_is_hinted_at_is_a_unit(hint: str) -> None:
     for code in hint.rstrip(")").split(", "):
         units.check_unit(code)
@@ -143,14 +179,14 @@ def test_steps_of_ten_leave_no_dust(value: float) -> None:
     ],
 )
 def test_what_is_not_of_one_kind_never_converts_in_silence(said: str, kept: str) -> None:
-    assert units.convert(21.5, said, kept) is None
     with pytest.raises(ValueError, match=r"(is no|not of one kind)"):
-        units.conversion(said, kept)
+        units.convert(21.5, said, kept)
 
 
-def test_a_converted_value_that_no_event_could_hold_is_none() -> None:
+def test_a_converted_value_that_no_event_could_hold_is_refused() -> None:
     assert units.convert(1e15, "m", "Gm") == 1e6
-    assert units.convert(1e15, "Gm", "m") is None
+    with pytest.raises(ValueError, match="larger than"):
+        units.convert(1e15, "Gm", "m")
 
 
 TOKENS = ["m", "s", "g", "K", "kW", "da", "Ki", "bit", "By", "%", "[ppm]", "10*", "10^", "2", "100", "3", "-1", "+2"]
@@ -198,7 +234,8 @@ def test_each_atom_is_worth_what_ucum_says(atom: xml_util.UcumUnitDefinition) ->
     units.check_unit(code)
     apart = code in units.OPAQUE or defined == "1" or code in OTHERWISE
     if apart and code not in units.NUMBERS:
-        assert units.convert(1.0, code, defined) is None
+        with pytest.raises(ValueError, match=r"is no UCUM unit|A unit has|not of one kind"):
+            units.convert(1.0, code, defined)
         return
     found = units.conversion(code, defined)
     assert found.numerator / found.denominator == pytest.approx(float(atom.conversion_factor), rel=1e-4)

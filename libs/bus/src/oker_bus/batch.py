@@ -2,14 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from oker_bus import days, store
-from oker_bus.edge import Delivery, read
+from oker_bus.edge import Delivery, read, storable
 from oker_bus.router import Heard
-from oker_bus.store import Counts, Outcome, Quarantined, Said
+from oker_bus.store import Counts, Outcome, Quarantined, Said, bitmap
 from oker_bus.transaction import Cause, Transaction
+from oker_contracts import Reason, Refused
+
+MAX_ROWS = 20
+"""Refused readings of one message that get a row of quarantine each."""
 
 
 class Ended(NamedTuple):
@@ -17,7 +22,7 @@ class Ended(NamedTuple):
 
     ``said`` is the identity of what was said where it is known better than from the envelope, as that of the reading
     in an MQTT message. ``parts`` are the outcomes of the message's readings in order, a refused one being
-    ``quarantined``; only mending asks for them.
+    ``quarantined``; only mending asks for them. ``refusals`` of readings are made by :func:`refusals_of`.
     """
 
     delivery: Delivery
@@ -124,7 +129,7 @@ async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:
     columns = zip(*(_row(end) for end in ends), strict=True)
     once = (column[:1] if column.count(column[0]) == len(column) else column for column in columns)
     await raw.execute(_SETTLE, ends[0].delivery.consumer, tx.now, *once)
-    refusals = [refusal for end in ends if end.refusals for refusal in body_once(end.refusals)]
+    refusals = [refusal for end in ends for refusal in end.refusals]
     if not refusals:
         return
     await store.quarantine(tx.session, refusals)
@@ -132,9 +137,32 @@ async def save_ends(tx: Transaction, ends: Sequence[Ended]) -> None:
         tx.quarantine(refusal)
 
 
-def body_once(refusals: Sequence[Quarantined]) -> list[Quarantined]:
-    """The bytes of a message stand beside its first refusal only; it may have hundreds."""
-    return [refusal if at == 0 else replace(refusal, body=b"") for at, refusal in enumerate(refusals)]
+def refusals_of(delivery: Delivery, refused: Sequence[tuple[int, Refused]], at: datetime) -> list[Quarantined]:
+    """The refused readings of a message as rows: it may have tens of thousands.
+
+    Each of the first gets a row of its own, the further ones one for each reason. Headers and bytes stand beside the
+    first only.
+
+    Args:
+        refused: by part, in order.
+    """
+    if not refused:
+        return []
+    part, why = refused[0]
+    first = delivery.quarantined(why, at, part)
+    rest: dict[Reason, list[tuple[int, Refused]]] = {}
+    for row in refused[MAX_ROWS:]:
+        rest.setdefault(row[1].reason, []).append(row)
+    alone = [_further(first, [row]) for row in refused[1:MAX_ROWS]]
+    return [first, *alone, *(_further(first, rows) for rows in rest.values())]
+
+
+def _further(first: Quarantined, refused: Sequence[tuple[int, Refused]]) -> Quarantined:
+    """A row for readings that are refused for one reason; path and detail are those of the first of them."""
+    part, why = refused[0]
+    reason, path, detail = str(why.reason), storable(why.path), storable(why.detail)
+    parts = bitmap(part for part, _ in refused) if len(refused) > 1 else None
+    return replace(first, part=part, parts=parts, reason=reason, path=path, detail=detail, headers={}, body=b"")
 
 
 def _row(end: Ended) -> tuple[Any, ...]:

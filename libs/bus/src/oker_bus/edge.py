@@ -46,12 +46,21 @@ locks, shut down or starting, system errors; a table or column that the migratio
 
 def is_outage(error: BaseException) -> bool:
     """Whether the database is away or full: no fault of the message's, which is never buried for it."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = _cause(error)
     gone = isinstance(error, DBAPIError) and error.connection_invalidated
     lost = (asyncpg.InterfaceError, asyncpg.InternalClientError)
     closed = isinstance(cause, lost) and not isinstance(cause, ValueError)
     busy = isinstance(error, PoolTimeout)
-    return gone or closed or busy or isinstance(cause, OSError) or str(getattr(cause, "sqlstate", "")).startswith(AWAY)
+    return gone or closed or busy or isinstance(cause, OSError) or sqlstate(error).startswith(AWAY)
+
+
+def sqlstate(error: BaseException) -> str:
+    """PostgreSQL's code of an error; nothing if it is none of PostgreSQL's."""
+    return str(getattr(_cause(error), "sqlstate", None) or "")
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 ACK = b"+ACK"
@@ -121,7 +130,7 @@ class Delivery(NamedTuple):
             envelope = read_envelope(self.headers, self.body)
         except Refused:
             said = {name.lower(): value for name, value in self.headers.items()}
-            source, id = _storable(said.get("ce-source", "")), _storable(said.get("ce-id", ""))
+            source, id = storable(said.get("ce-source", "")), storable(said.get("ce-id", ""))
             return (source[:MAX_SAID], id[:MAX_SAID]) if source or id else None
         return envelope.source, envelope.id
 
@@ -145,15 +154,15 @@ class Delivery(NamedTuple):
             part=part,
             partner=self.partner,
             reason=str(refused.reason),
-            path=_storable(refused.path),
-            detail=_storable(refused.detail),
-            contract=_storable(headers.get("ce-type", "")) or None,
-            headers={_storable(name): _storable(value) for name, value in self.headers.items()},
+            path=storable(refused.path),
+            detail=storable(refused.detail),
+            contract=storable(headers.get("ce-type", "")) or None,
+            headers={storable(name): storable(value) for name, value in self.headers.items()},
             body=self.body,
             quarantined_at=at,
-            event_source=_storable(headers.get("ce-source", "")) or None,
-            event_id=_storable(headers.get("ce-id", "")) or None,
-            subject=_storable(self.subject),
+            event_source=storable(headers.get("ce-source", "")) or None,
+            event_id=storable(headers.get("ce-id", "")) or None,
+            subject=storable(self.subject),
         )
 
 
@@ -169,7 +178,7 @@ def _check_place(type: str, partner: str | None, subject: str) -> None:
         raise Refused(Reason.TYPE_MISMATCH, "ce-type", f"Published on {spoken[:120]}.")
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
     """PostgreSQL text holds neither NUL nor lone surrogates; the raw bytes are kept beside it."""
     return value.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()[:2000]
 
@@ -226,15 +235,19 @@ class Edge:
             return await self.bury(delivery, refused)
 
     async def bury(self, delivery: Delivery, refused: Refused) -> Outcome:
-        """Settle a message as quarantined: the row, the copy for QUARANTINE and the settlement together."""
+        """Settle a message as quarantined: the row, the copy for QUARANTINE and the settlement together.
+
+        One that had ended before stays as it ended: redelivered, it may be refused by now, after an update.
+        """
         cause = Cause(delivery.stream, str(delivery.sequence), delivery.partner)
         async with self.transaction(cause) as tx:
             refusal = delivery.quarantined(refused, tx.now)
             settled = delivery.settled("quarantined", tx.now)
-            if await store.settle(tx.session, settled):
-                await store.quarantine(tx.session, [refusal])
-                tx.quarantine(refusal)
-                await days.add(tx, [settled])
+            if not await store.settle(tx.session, settled):
+                return await store.outcome_of(tx.session, settled)
+            await store.quarantine(tx.session, [refusal])
+            tx.quarantine(refusal)
+            await days.add(tx, [settled])
         log.warning(
             "message.quarantined",
             consumer=delivery.consumer,

@@ -28,8 +28,12 @@ log = structlog.get_logger()
 P = TypeVar("P")
 LOOK_SECONDS = 5.0
 EXPIRES_SECONDS = 5.0
-MAX_BYTES = 8_000_000
-"""Of one request: what a company may have in memory here, whatever the size of its messages."""
+MAX_BYTES = 4_000_000
+"""Of one request: what a company may have in memory here, whatever the size of its messages. With as much waiting, no
+more is asked for."""
+BATCH_BYTES = 2_000_000
+"""Of the bodies of a batch: a message may hold thousands of readings, and what is made of them takes thirty times as
+much memory."""
 SLICE = 50
 """Messages that are prepared before other work gets its turn: about a millisecond."""
 
@@ -99,6 +103,8 @@ class _Pulls:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     open: dict[str, int] = field(default_factory=dict)
     deadline: dict[str, float] = field(default_factory=dict)
+    size: int = 0
+    """Bytes of the bodies that wait."""
 
     def __post_init__(self) -> None:
         self.inbox = self.nats.new_inbox()
@@ -114,11 +120,13 @@ class _Pulls:
 
     async def ask_again(self) -> None:
         """Ask for more where a request ended or half of the credit is used: two batches are on their way at most."""
+        if not self.nats.is_connected:  # a request would wait in the client, and all of them be sent at once afterwards
+            return
         now = asyncio.get_running_loop().time()
         for stream, asked in list(self.open.items()):
             if now > self.deadline.get(stream, 0.0):
                 asked = self.open[stream] = 0
-            if asked <= self.batch // 2 and len(self.waiting) <= 2 * self.batch:
+            if asked <= self.batch // 2 and len(self.waiting) <= 2 * self.batch and self.size <= MAX_BYTES:
                 await self._ask(stream, now)
 
     async def _ask(self, stream: str, now: float) -> None:
@@ -136,11 +144,29 @@ class _Pulls:
             delivery = Delivery.read(self.consumer, subject, reply, data, headers)
             self.open[delivery.stream] = max(self.open.get(delivery.stream, 0) - 1, 0)
             self.waiting.append(delivery)
+            self.size += len(delivery.body)
             self.arrived.set()
             return
         stream = subject.rsplit(b".", 1)[1].decode()
         left = int(read_headers(headers).get("Nats-Pending-Messages", self.batch))
         self.open[stream] = max(self.open.get(stream, 0) - left, 0)
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether as much waits as is taken at once."""
+        return len(self.waiting) >= self.batch or self.size >= BATCH_BYTES
+
+    def take_batch(self) -> list[Delivery]:
+        """The oldest, up to a batch; one message at least."""
+        taken: list[Delivery] = []
+        size = 0
+        while self.waiting and len(taken) < self.batch:
+            size += len(self.waiting[0].body)
+            if taken and size > BATCH_BYTES:
+                break
+            taken.append(self.waiting.popleft())
+            self.size -= len(taken[-1].body)
+        return taken
 
 
 async def _collect(lane: Lane[Any], pulls: _Pulls, writing: "deque[asyncio.Task[None]]") -> list[Delivery]:
@@ -155,9 +181,9 @@ async def _collect(lane: Lane[Any], pulls: _Pulls, writing: "deque[asyncio.Task[
             await asyncio.wait_for(pulls.arrived.wait(), 1.0)
     loop = asyncio.get_running_loop()
     until = loop.time() + lane.linger_seconds
-    while 0 < len(waiting) < lane.batch and (loop.time() < until or _busy(writing)):  # noqa: ASYNC110
+    while waiting and not pulls.has_batch and (loop.time() < until or _busy(writing)):  # noqa: ASYNC110
         await asyncio.sleep(0.001)
-    return [waiting.popleft() for _ in range(min(lane.batch, len(waiting)))]
+    return pulls.take_batch()
 
 
 def _busy(writing: "deque[asyncio.Task[None]]") -> bool:

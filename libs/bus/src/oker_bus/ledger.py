@@ -34,11 +34,13 @@ SELECT consumer, stream, nullif(partner, '') AS partner,
 FROM ledger_day WHERE CAST(:partner AS text) IS NULL OR partner = :partner
 GROUP BY consumer, stream, partner ORDER BY stream, consumer
 """
-REFUSED = """
-SELECT coalesce(partner, '') AS partner, count(*) FILTER (WHERE part > 0) AS readings,
+READINGS_OF = "coalesce(sum(coalesce(bit_count(parts), 1)) FILTER (WHERE part > 0), 0)::bigint"
+"""How many readings rows of quarantine stand for."""
+REFUSED = f"""
+SELECT coalesce(partner, '') AS partner, {READINGS_OF} AS readings,
        count(DISTINCT (consumer, stream, sequence, stored_at)) AS messages
 FROM quarantine WHERE mended_at IS NULL AND (CAST(:partner AS text) IS NULL OR partner = :partner) GROUP BY partner
-"""
+"""  # noqa: S608
 SPLIT = f"""
 SELECT nullif(partner, '') AS partner, {{keys}}{", ".join(f"sum({name})::bigint AS {name}" for name in _NUMBERS)}
 FROM ledger_day
@@ -65,7 +67,7 @@ WHERE partner = :partner AND day = :day AND first IS NOT NULL
 UNEXPLAINED = f"""
 SELECT s.consumer, s.stream, s.sequence, s.quarantined, coalesce(q.readings, 0) AS readings
 {_TODAY} CROSS JOIN LATERAL (
-  SELECT count(*) AS rows, count(*) FILTER (WHERE q.part > 0) AS readings FROM quarantine AS q
+  SELECT count(*) AS rows, {READINGS_OF} AS readings FROM quarantine AS q
   WHERE q.consumer = s.consumer AND q.stream = s.stream AND q.sequence = s.sequence AND q.stored_at = s.stored_at
     AND q.mended_at IS NULL
 ) AS q

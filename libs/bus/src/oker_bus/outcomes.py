@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Query
@@ -19,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from oker_bus.bus import Bus
 from oker_bus.edge import Delivery
 from oker_bus.router import matches, stream_of
-from oker_bus.store import Counts, Said, run
+from oker_bus.store import Counts, Said, parts_of, ranges, run
 from oker_contracts import catalog
 from oker_contracts.base import Slug
 from oker_identity import Holder, require
@@ -27,11 +28,15 @@ from oker_identity import Holder, require
 MAX_ASKED = 1_000
 MAX_SETTLEMENTS = 100
 """Of one identity: it may have been sent as often as anybody liked."""
-MAX_WAITING = 5_000
-"""Messages that are looked through for one that has not ended."""
+MAX_WAITING, MAX_WAITING_BYTES, SEARCH_SECONDS = 5_000, 32_000_000, 5.0
+"""What is looked through for messages that have not ended, and how long: a company may have a million of them."""
 AT_ONCE = 250
-AT_ONCE_BYTES = 8_000_000
+AT_ONCE_BYTES = 2_000_000
 ANSWER_SECONDS = 2.0
+MAX_SPAN = 100_000
+"""Sequences that one look at the settlements passes over."""
+MAX_REFUSALS, MAX_REFUSALS_OF_MANY = 100, 10
+"""Shown of each end, where one event is asked for, or many."""
 FOUND = """
 SELECT asked.place, s.consumer, s.stream, s.sequence, s.stored_at, s.settled_at, s.outcome,
        s.read, s.stored, s.duplicate, s.corrected, s.quarantined
@@ -43,11 +48,23 @@ CROSS JOIN LATERAL (
 """
 REFUSALS = """
 SELECT q.consumer, q.stream, q.sequence, q.stored_at, q.part, q.reason AS code, q.path, q.detail, q.id AS quarantine,
-       q.mended_at
+       q.mended_at, q.parts, coalesce(bit_count(q.parts), least(q.part, 1)) AS readings
 FROM unnest(CAST(:consumers AS text[]), CAST(:streams AS text[]), CAST(:sequences AS bigint[]),
             CAST(:stored_ats AS timestamptz[])) AS s(consumer, stream, sequence, stored_at)
-JOIN quarantine AS q USING (consumer, stream, sequence, stored_at) ORDER BY q.part
+CROSS JOIN LATERAL (
+  SELECT * FROM quarantine AS q WHERE q.consumer = s.consumer AND q.stream = s.stream AND q.sequence = s.sequence
+    AND q.stored_at = s.stored_at ORDER BY q.part LIMIT :most
+) AS q ORDER BY q.part
 """
+SETTLED_UNTIL = """
+SELECT max(sequence) FROM (
+  SELECT sequence, sequence - row_number() OVER (ORDER BY sequence) AS before FROM (
+    SELECT DISTINCT sequence FROM settlement WHERE consumer = :consumer AND stream = :stream
+      AND sequence BETWEEN :first AND :last AND stored_at >= :since) AS settled) AS run
+WHERE before = CAST(:first AS bigint) - 1
+"""
+"""The last of the settled sequences that follow each other without a gap from the first on."""
+EVER = datetime.min.replace(tzinfo=UTC)
 PLACE = ("consumer", "stream", "sequence", "stored_at")
 
 
@@ -70,7 +87,7 @@ async def ends(session: AsyncSession, partner: str, asked: Sequence[Said]) -> li
     said = {"partner": partner, "most": MAX_SETTLEMENTS}
     said |= {"sources": [source for source, _ in asked], "ids": [id for _, id in asked]}
     rows = (await run(session, text(FOUND), said)).mappings().all()
-    refusals = await _refusals(session, rows)
+    refusals = await _refusals(session, rows, MAX_REFUSALS if len(asked) == 1 else MAX_REFUSALS_OF_MANY)
     found: list[list[dict[str, Any]]] = [[] for _ in asked]
     for row in rows:
         found[row["place"] - 1].append(_shown(row, refusals.get(_place(row), [])))
@@ -81,13 +98,15 @@ def _place(row: Any) -> tuple[Any, ...]:
     return tuple(row[name] for name in PLACE)
 
 
-async def _refusals(session: AsyncSession, rows: Sequence[Any]) -> dict[tuple[Any, ...], list[Any]]:
+async def _refusals(session: AsyncSession, rows: Sequence[Any], most: int) -> dict[tuple[Any, ...], list[Any]]:
     found: dict[tuple[Any, ...], list[Any]] = {}
     if not rows:
         return found
-    said = {f"{name}s": [row[name] for row in rows] for name in PLACE}
-    for row in (await run(session, text(REFUSALS), said)).mappings():
-        found.setdefault(_place(row), []).append({name: row[name] for name in row if name not in PLACE})
+    asked: dict[str, Any] = {f"{name}s": [row[name] for row in rows] for name in PLACE} | {"most": most}
+    for row in (await run(session, text(REFUSALS), asked)).mappings():
+        said = {name: row[name] for name in row if name not in PLACE}
+        said["parts"] = ranges(parts_of(row["part"], row["parts"]))
+        found.setdefault(_place(row), []).append(said)
     return found
 
 
@@ -106,27 +125,65 @@ def _waits(delivery: Delivery) -> dict[str, Any]:
     return {"outcome": "pending", "readings": None, "refusals": [], **where, "settled_at": None}
 
 
-async def waiting(bus: Bus, consumer: str, partner: str) -> AsyncIterator[Delivery]:
-    """The messages of a company that a durable has not acknowledged yet, the oldest first, up to a limit."""
+@dataclass(slots=True)
+class Budget:
+    """What is left of a search."""
+
+    until: float
+    """By the clock of the event loop."""
+    messages: int
+    bytes: int
+    looked: int = 0
+    is_spent: bool = False
+    """Whether it ended before the end of the stream."""
+
+    @classmethod
+    def new(cls) -> "Budget":
+        """One search from now on."""
+        until = asyncio.get_running_loop().time() + SEARCH_SECONDS
+        return cls(until, MAX_WAITING, MAX_WAITING_BYTES)
+
+    def has_room(self) -> bool:
+        """Whether to look on."""
+        late = asyncio.get_running_loop().time() > self.until
+        self.is_spent = late or self.looked >= self.messages or self.bytes <= 0
+        return not self.is_spent
+
+
+async def waiting(bus: Bus, consumer: str, partner: str, budget: Budget) -> AsyncIterator[Delivery]:
+    """The messages of a company that a durable has not settled yet, the oldest first, as far as the budget goes.
+
+    What is settled behind one that waits long is passed over by the table of settlements, not read.
+    """
     stream = f"IN_{partner}"
     try:
         info = await bus.jetstream.consumer_info(stream, consumer)
+        since = (await bus.jetstream.stream_info(stream)).created or EVER
     except (NatsError, APIError, TimeoutError):
         return
     if not (info.num_pending or info.num_ack_pending):
         return
     heard = info.config.filter_subjects or [info.config.filter_subject or ">"]
     sequence = (info.ack_floor.stream_seq if info.ack_floor else 0) + 1
-    seen = 0
-    while seen < MAX_WAITING:
+    while budget.has_room():
+        sequence = await _unsettled_from(bus, consumer, stream, sequence, since)
         messages = [msg async for msg in _messages_from(bus.nats, stream, sequence)]
-        for delivery in (_delivery(msg, consumer, partner) for msg in messages):
-            if any(matches(pattern, delivery.subject) for pattern in heard):
-                yield delivery
-        seen += len(messages)
         if not messages:
             return
+        for delivery in (_delivery(msg, consumer, partner) for msg in messages):
+            budget.looked += 1
+            budget.bytes -= len(delivery.body)
+            if any(matches(pattern, delivery.subject) for pattern in heard):
+                yield delivery
         sequence = _sequence(messages[-1]) + 1
+
+
+async def _unsettled_from(bus: Bus, consumer: str, stream: str, sequence: int, since: datetime) -> int:
+    """The first sequence from this one on that has not ended, or one that is not far before it."""
+    said = {"consumer": consumer, "stream": stream, "first": sequence, "last": sequence + MAX_SPAN, "since": since}
+    async with bus.sessions() as session:
+        last = (await run(session, text(SETTLED_UNTIL), said)).scalar_one()
+    return sequence if last is None else int(last) + 1
 
 
 async def _messages_from(nats: Client, stream: str, sequence: int) -> AsyncIterator[Msg]:
@@ -193,7 +250,7 @@ Many = Annotated[list[Asked], Body(min_length=1, max_length=MAX_ASKED)]
 def outcomes_api(bus: Bus) -> APIRouter:
     """``GET`` and ``POST /outcomes`` of a service that hears companies: a company asks for its own events."""
     router = APIRouter(tags=["outcomes"])
-    one_search = asyncio.Lock()
+    searches: dict[str, asyncio.Lock] = {}
 
     @router.get("/outcomes")
     async def outcomes(
@@ -204,17 +261,16 @@ def outcomes_api(bus: Bus) -> APIRouter:
     ) -> list[dict[str, Any]]:
         """How an event has ended, each time that it was sent; ``pending`` while it waits."""
         whose = _whose(holder, partner)
-        (found,) = await _answer(bus, one_search, whose, [(source, id)])
+        (found,), looked = await _answer(bus, searches, whose, [(source, id)])
         if not found:
-            looked = f"the settlements of {bus.service} and the first {MAX_WAITING} waiting messages of IN_{whose}"
-            raise HTTPException(404, f"No event {id!r} of source {source!r}; looked at: {looked}.")
+            raise HTTPException(404, _not_found(bus, whose, (source, id), looked))
         return found
 
     @router.post("/outcomes")
     async def many_outcomes(holder: Asks, asked: Many, partner: Slug | None = None) -> list[dict[str, Any]]:
         """The same for up to 1,000 events, in the order asked; ``unknown`` is one that is not found."""
         whose = _whose(holder, partner)
-        found = await _answer(bus, one_search, whose, [(event.source, event.id) for event in asked])
+        found, _ = await _answer(bus, searches, whose, [(event.source, event.id) for event in asked])
         return [
             {"source": event.source, "id": event.id, "outcome": _summary(ends), "ends": ends}
             for event, ends in zip(asked, found, strict=True)
@@ -239,16 +295,27 @@ def _whose(holder: Holder, asked: str | None) -> str:
     return partner
 
 
-async def _answer(bus: Bus, one_search: asyncio.Lock, partner: str, asked: list[Said]) -> list[list[dict[str, Any]]]:
-    """Ended, or waiting; one search of the streams at a time, since it reads thousands of messages."""
+def _not_found(bus: Bus, partner: str, asked: Said, looked: Budget) -> str:
+    source, id = asked
+    which = f"the first {looked.looked}" if looked.is_spent else "all"
+    more = " More wait behind them: ask again later." if looked.is_spent else ""
+    where = f"the settlements of {bus.service} and {which} waiting messages of IN_{partner}"
+    return f"No event {id!r} of source {source!r}; looked at: {where}.{more}"
+
+
+async def _answer(
+    bus: Bus, searches: dict[str, asyncio.Lock], partner: str, asked: list[Said]
+) -> tuple[list[list[dict[str, Any]]], Budget]:
+    """Ended, or waiting; one search of a company's stream at a time, since it reads thousands of messages."""
     found = await _ends(bus, partner, asked)
     if all(found):
-        return found
+        return found, Budget.new()
     missing = {said for said, ends in zip(asked, found, strict=True) if not ends}
-    async with one_search:
-        waits = await _search(bus, partner, missing)
+    async with searches.setdefault(partner, asyncio.Lock()):
+        budget = Budget.new()
+        waits = await _search(bus, partner, missing, budget)
     late = await _ends(bus, partner, asked)  # it may have ended during the search
-    return [ended or waits.get(said, []) for said, ended in zip(asked, late, strict=True)]
+    return [ended or waits.get(said, []) for said, ended in zip(asked, late, strict=True)], budget
 
 
 async def _ends(bus: Bus, partner: str, asked: list[Said]) -> list[list[dict[str, Any]]]:
@@ -257,13 +324,14 @@ async def _ends(bus: Bus, partner: str, asked: list[Said]) -> list[list[dict[str
         return await ends(session, partner, clean)
 
 
-async def _search(bus: Bus, partner: str, missing: set[Said]) -> dict[Said, list[dict[str, Any]]]:
+async def _search(bus: Bus, partner: str, missing: set[Said], budget: Budget) -> dict[Said, list[dict[str, Any]]]:
     found: dict[Said, list[dict[str, Any]]] = {}
     for consumer, way in bus.ways.items():
         if stream_of(consumer) != "IN_*":
             continue
-        async for delivery in waiting(bus, consumer, partner):
+        async for delivery in waiting(bus, consumer, partner, budget):
             said = way.said(delivery)
             if said in missing:
                 found.setdefault(said, []).append(_waits(delivery))
+            await asyncio.sleep(0)  # a search must not hold up the intake
     return found

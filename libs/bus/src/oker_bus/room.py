@@ -151,7 +151,10 @@ async def trim(jetstream: JetStreamContext, stream: str, hears: set[str], keep: 
     until = max(_by_size(info.state, fill), await _by_age(jetstream, stream, info.state, now - keep))
     if until <= info.state.first_seq:
         return 0
-    consumers = await jetstream.consumers_info(stream)
+    consumers = await _consumers(jetstream, stream)
+    if len(consumers) < info.state.consumer_count:  # one that has no leader at the moment is left out
+        log.warning("intake.not_trimmed", stream=stream, listed=len(consumers), there=info.state.consumer_count)
+        return 0
     if missing := hears - {info.name for info in consumers}:
         log.warning("intake.not_trimmed", stream=stream, missing=sorted(missing))
         return 0
@@ -162,6 +165,17 @@ async def trim(jetstream: JetStreamContext, stream: str, hears: set[str], keep: 
     if removed:
         log.info("intake.trimmed", stream=stream, messages=removed, until=until)
     return removed
+
+
+async def _consumers(jetstream: JetStreamContext, stream: str) -> list[Any]:
+    """All consumers of a stream, which the server tells by the page."""
+    found: dict[str, Any] = {}
+    while page := await jetstream.consumers_info(stream, offset=len(found)):
+        known = len(found)
+        found |= {info.name: info for info in page}
+        if len(found) == known:
+            break
+    return list(found.values())
 
 
 def _by_size(state: Any, fill: Fill) -> int:

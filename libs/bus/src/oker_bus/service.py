@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 from sqlalchemy import Table
 from starlette.exceptions import HTTPException
@@ -190,20 +190,13 @@ def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
     app.router.routes.extend(health_routes(bus.failing, bus.room.warnings))
     app.add_exception_handler(Refused, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _denial)
+    app.add_exception_handler(HTTPException, _not_answered)
+    app.add_exception_handler(Exception, _failed)
     return app
 
 
 async def _refusal(_: Request, error: Exception) -> JSONResponse:
     return _problem(error) if isinstance(error, Refused) else _problem(Refused(Reason.HANDLER_FAILED))
-
-
-async def _denial(_: Request, error: Exception) -> JSONResponse:
-    """RFC 9457 problem details of an answer that is a bare status with a sentence."""
-    denied = error if isinstance(error, HTTPException) else HTTPException(500)
-    title = HTTPStatus(denied.status_code).phrase
-    body = {"type": "about:blank", "title": title, "status": denied.status_code, "detail": denied.detail}
-    return JSONResponse(body, denied.status_code, denied.headers, media_type="application/problem+json")
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -215,14 +208,32 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return _problem(Refused(reason_of(first["type"]), at, str(first["msg"])[:200]))
 
 
+async def _not_answered(request: Request, error: Exception) -> Response:
+    """401, 403, 404, 405, 409, 503 and whatever else a route says with a sentence; the headers stay."""
+    assert isinstance(error, HTTPException)
+    if error.status_code in (204, 304):  # these have no body
+        return Response(status_code=error.status_code, headers=error.headers)
+    title, detail = HTTPStatus(error.status_code).phrase, str(error.detail)
+    if detail == title:  # no route took it
+        detail = f"{request.method} {request.url.path[:200]} is not served here; GET /docs shows what is."
+    return _details(error.status_code, title, detail, error.headers)
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:
+    """A bug: its words may hold what nobody outside should read, and are in the log."""
+    log.error("http.failed", error=type(error).__name__)
+    title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
+    return _details(500, title, "The service failed on this request; its owner finds out more in the log.")
+
+
 def _problem(refused: Refused) -> JSONResponse:
-    """RFC 9457 problem details of a refusal."""
-    body = {
-        "type": "about:blank",
-        "title": refused.reason.meaning,
-        "status": 422,
-        "detail": refused.detail,
-        "code": str(refused.reason),
-        "path": refused.path,
-    }
-    return JSONResponse(body, 422, media_type="application/problem+json")
+    """A refusal, with its code and path."""
+    return _details(422, refused.reason.meaning, refused.detail, code=str(refused.reason), path=refused.path)
+
+
+def _details(
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **more: str
+) -> JSONResponse:
+    """Problem details (RFC 9457): every error of every API of Oker has this form."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")

@@ -136,8 +136,9 @@ class Outbox(Base, table=True):
 class Quarantine(Base, table=True):
     """What could not be accepted, with the reason, the place and the bytes; once mended it is kept as evidence.
 
-    The bytes of a message stand beside the first of its refusals of one moment only. ``subject`` is empty in rows that
-    are older than the column.
+    Headers and bytes of a message stand beside the first of its refusals of one moment only, mended ones beside the
+    first of those that were mended at one moment. ``parts`` is set where a row stands for several readings, see
+    :func:`bitmap`; ``part`` is the lowest of them. ``subject`` is empty in rows that are older than the column.
     """
 
     __tablename__ = "quarantine"
@@ -168,6 +169,7 @@ class Quarantine(Base, table=True):
     mended_outcome: str | None = Field(default=None, sa_type=Text)
     mended_headers: dict[str, str] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     mended_body: bytes | None = Field(default=None, sa_type=LargeBinary)
+    parts: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 metadata = Base.metadata
@@ -211,7 +213,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A message, or one reading (``part``) of it, that was refused."""
+    """A message, or one reading (``part``) of it, or several (``parts``), that were refused."""
 
     consumer: str
     stream: str
@@ -229,6 +231,7 @@ class Quarantined:
     event_source: str | None = None
     event_id: str | None = None
     subject: str = ""
+    parts: bytes | None = None
 
     def outgoing(self, service: str, mended: str = "") -> Outgoing:
         """The copy for the stream QUARANTINE: the raw bytes, and the reason in its headers.
@@ -251,9 +254,38 @@ class Quarantined:
         }
         if mended:
             headers["Oker-Mended"] = mended
+        if self.parts:
+            headers["Oker-Readings"] = str(len(parts_of(self.part, self.parts)))
         if len(self.body) > MAX_COPY:
             headers["Oker-Truncated"] = f"{len(self.body)} bytes; all of them stand in the table of {service}"
         return Outgoing(subject, subject, headers, self.body[:MAX_COPY])
+
+
+def bitmap(parts: Iterable[int]) -> bytes:
+    """A set of parts (1, 2, …) as bits, part 1 being the lowest of the first byte: a thousand take 125 bytes."""
+    numbers = list(parts)
+    bits = bytearray((max(numbers) + 7) // 8)
+    for number in numbers:
+        bits[(number - 1) // 8] |= 1 << (number - 1) % 8
+    return bytes(bits)
+
+
+def parts_of(part: int, parts: bytes | None) -> list[int]:
+    """The readings that a row stands for, in order; ``[0]`` is the message itself."""
+    if parts is None:
+        return [part]
+    return [8 * at + bit + 1 for at, byte in enumerate(parts) if byte for bit in range(8) if byte >> bit & 1]
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Numbers in order as one writes them: ``1, 3-7``."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
 
 
 def _publishable(headers: dict[str, str]) -> dict[str, str]:
@@ -302,6 +334,13 @@ async def change_outcome(session: AsyncSession, settled: Settled) -> None:
     """Give the settlement written in this same transaction its outcome."""
     row = await session.get_one(Settlement, (settled.consumer, settled.stream, settled.sequence, settled.stored_at))
     row.outcome = settled.outcome
+
+
+async def outcome_of(session: AsyncSession, settled: Settled) -> Outcome:
+    """How a message that is known to have ended did end."""
+    row = await session.get_one(Settlement, (settled.consumer, settled.stream, settled.sequence, settled.stored_at))
+    outcome: Outcome = row.outcome  # type: ignore[assignment]
+    return outcome
 
 
 async def take(session: AsyncSession, consumer: str, key: UUID) -> bool:

@@ -1,5 +1,4 @@
-"""The command `oker`: accounts, topology, identity, devices, projects, ledger, outcome, quarantine, trail, contracts,
-verify."""
+"""The command `oker`: accounts, topology, identity, devices, profiles, projects, ledger, outcome, verify, trail …"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from oker_cli import (
     import_command,
     ledger_command,
     outcome_command,
+    profiles,
     projects,
     quarantine_command,
     topology,
@@ -65,6 +65,7 @@ app.add_typer(topology.app, name="topology")
 app.add_typer(identity.app, name="identity")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(devices.app, name="devices")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(projects.app, name="projects")
 app.add_typer(import_command.app, name="import")
 app.command("token")(identity.token)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from oker_cli.failure import Failure
-from oker_cli.screen import console
+from oker_cli.screen import console, rows
 from oker_cli.services import Services
 from oker_cli.settings import read_settings
 from oker_cli.what import printable
@@ -44,7 +44,7 @@ def import_devices(
     else:
         _show(said)
     if left := said["refused"] + said["not_taken"]:
-        raise Failure(f"{left} of {said['rows']} rows did not go in; mend them and import the file again")
+        raise Failure(f"{left} of {rows(said['rows'])} did not go in; mend them and import the file again")
 
 
 async def _import(services: Services, body: bytes) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _show(said: dict[str, Any]) -> None:
     if table.row_count:
         screen.print(table)
     counts = ", ".join(f"{said[name]} {name.replace('_', ' ')}" for name in ("accepted", "unchanged", "refused"))
-    screen.print(f"{said['rows']} rows: {counts}, {said['not_taken']} not taken")
+    screen.print(f"{rows(said['rows'])}: {counts}, {said['not_taken']} not taken")
     if said["partly"]:
         screen.print(f"Some rows only: {escape(printable(', '.join(said['partly']), WIDEST))}")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
+from itertools import count as count_from
 from itertools import islice
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal, cast
@@ -18,10 +19,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from oker_cli.failure import Failure
-from oker_cli.import_rows import COLUMNS, Chunk, Fault, Fold, Layout, Row, cut, read_csv, read_jsonl
+from oker_cli.import_rows import COLUMNS, Chunk, Fault, Fold, Layout, Repeated, Row, cut, read_csv, read_jsonl
 from oker_cli.import_sending import Place, Sent, Totals, count, send, settle
-from oker_cli.screen import console
-from oker_cli.settings import OperatorSettings, missing, read_settings
+from oker_cli.screen import console, rows
+from oker_cli.settings import OperatorSettings, company_of, missing, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Bring a history into the platform.")
 GROUP = 40
@@ -50,8 +51,9 @@ def readings(
 ) -> None:
     """Bring rows of device, phenomenon_time, property, value, unit and perhaps result_time in as readings.
 
-    Wrong rows are named and written to FILE.rejected.csv; all others go in. Stopped or broken off, run it again: what
-    is there is not sent again. Exit code 1 if a row did not go in, 130 if it was stopped.
+    Wrong rows are named and written to FILE.rejected.csv, or FILE.rejected-2.csv if that is there; all others go in.
+    Stopped or broken off, run it again: what is there is not sent again. Exit code 1 if a row did not go in, 130 if it
+    was stopped.
     """
     layout = _layout(decimal, timezone, fold, column, set)
     reads = _reader(file, format)
@@ -77,10 +79,8 @@ class _Run:
     faults: list[tuple[Row, Fault]] = field(default_factory=list)
     """The first of them, for the screen."""
 
-    @property
-    def rejected(self) -> Path:
-        """Where the rows that did not go in are written."""
-        return self.file.with_name(f"{self.file.name}.rejected.csv")
+    rejected: Path | None = None
+    """Where the rows that did not go in were written."""
 
 
 def _layout(decimal: str, timezone: str, fold: str, columns: list[str], constants: list[str]) -> Layout:
@@ -119,6 +119,9 @@ def _address(settings: OperatorSettings, url: str) -> tuple[str, str]:
         raise Failure("where is sensor-ingest? Say --url, or set OKER_SERVICE_URLS", 2)
     if settings.token is None:
         raise missing("token")
+    if company_of(settings.token) is None:
+        way_out = "oker token NAME --role partner --partner COMPANY --key FILE"
+        raise Failure(f"OKER_TOKEN speaks for no company, and readings are a company's; make one with: {way_out}", 2)
     return address, settings.token.get_secret_value()
 
 
@@ -136,7 +139,9 @@ async def _import(run: _Run, address: tuple[str, str] | None, source: str, wait:
         raw = stack.enter_context(run.file.open("rb"))
         progress = stack.enter_context(_progress())
         task = progress.add_task("rows", total=run.file.stat().st_size, rows=0, speed="")
-        rejected = stack.enter_context(_Rejected(run.rejected))
+        rejected = _Rejected(run.file)
+        stack.callback(lambda: setattr(run, "rejected", rejected.path))
+        stack.enter_context(rejected)
         text = TextIOWrapper(cast(IO[bytes], raw), encoding="utf-8-sig", errors="surrogateescape", newline="")
         pieces = cut(_counted(run, run.reads(text, run.layout), raw, progress, task), run.layout)
         chunks = _good(run, rejected, pieces)
@@ -164,11 +169,13 @@ def _counted(run: _Run, rows: Iterator[Row], raw: Any, progress: Progress, task:
     progress.update(task, completed=raw.tell(), rows=run.totals.rows)
 
 
-def _good(run: _Run, rejected: "_Rejected", pieces: Iterator[Chunk | tuple[Row, Fault]]) -> Iterator[Chunk]:
+def _good(run: _Run, rejected: "_Rejected", pieces: Iterator[Chunk | Repeated | tuple[Row, Fault]]) -> Iterator[Chunk]:
     """The events; rows that cannot be taken are written aside on the way."""
     for piece in pieces:
         if isinstance(piece, Chunk):
             yield piece
+        elif isinstance(piece, Repeated):
+            run.totals.repeated += 1
         else:
             run.totals.refused += 1
             _name(run, rejected, *piece)
@@ -189,27 +196,42 @@ def _name(run: _Run, rejected: "_Rejected", row: Row, fault: Fault) -> None:
 class _Rejected:
     """Rows that did not go in, with line, column and sentence; made with the first of them.
 
-    Cells that a spreadsheet would take for a formula get a quotation mark in front; numbers stay.
+    What stands there from an earlier run may be half mended, and is never written over: the rows go to the next free
+    name, unless they are the same as in the file before. Cells that a spreadsheet would take for a formula get a
+    quotation mark in front; numbers stay.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: Path) -> None:
+        self._of = file
+        self.path = self._named(1)
         self._file: IO[str] | None = None
         self._names: list[str] = []
 
+    def _named(self, number: int) -> Path:
+        return self._of.with_name(f"{self._of.name}.rejected{f'-{number}' if number > 1 else ''}.csv")
+
     def __enter__(self) -> "_Rejected":
-        self._path.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file:
-            self._file.close()
+        if self._file is None:
+            return
+        self._file.close()
+        before = self._before(self.path)
+        if before and before.read_bytes() == self.path.read_bytes():
+            self.path.unlink()
+            self.path = before
+
+    def _before(self, path: Path) -> Path | None:
+        number = next(number for number in count_from(1) if self._named(number) == path)
+        return self._named(number - 1) if number > 1 else None
 
     def write(self, row: Row, fault: Fault) -> None:
         """Append one row."""
         if self._file is None:
             self._names = list(row.cells) or list(COLUMNS)
-            self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            self.path = next(path for path in map(self._named, count_from(1)) if not path.exists())
+            self._file = self.path.open("x", encoding="utf-8", errors="backslashreplace", newline="")
             csv.writer(self._file).writerow(["line", "column", "fault", *self._names])
         cells = [_harmless(row.cells.get(name, "")) for name in self._names]
         csv.writer(self._file).writerow([row.line, fault.column, _harmless(fault.sentence), *cells])
@@ -242,7 +264,8 @@ def _show(run: _Run, dry_run: bool) -> None:
     table = Table("rows", "what became of them")
     totals = run.totals
     sent = {} if dry_run else totals.outcomes
-    lines = {"read": totals.rows, "refused here": totals.refused, **sent, "there before": totals.known}
+    lines = {"read": totals.rows, "refused here": totals.refused, "said twice in the file": totals.repeated}
+    lines |= {**sent, "there before": totals.known}
     lines["not ended yet"] = totals.unknown
     for name, number in lines.items():
         if number or name == "read":
@@ -257,5 +280,5 @@ def _left(run: _Run) -> str:
     totals = run.totals
     aside = totals.refused + totals.outcomes["quarantined"]
     if not aside:
-        return f"{totals.unknown} rows have not ended yet; run the same command again to see what became of them"
-    return f"{aside} rows did not go in; they are in {run.rejected}"
+        return f"not ended yet: {rows(totals.unknown)}; run the same command again to see what became of them"
+    return f"{rows(aside)} did not go in; see {run.rejected}"

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from oker_cli.failure import Failure
 from oker_contracts.base import parse_instant
+from oker_contracts.reading import sentence_of
 from oker_contracts.sensor.readings_reported_v1 import ReportedReading
 
 REQUIRED = ("device", "phenomenon_time", "property", "value", "unit")
@@ -28,6 +29,8 @@ MOST_ROWS, MOST_RESULTS = 1_000, 64
 CUT_AFTER_ONE_IN = 500
 """An event ends after about so many rows, where a row's own hash says so: a row that is mended or put in between
 changes the event it stands in and no other, so that the rest of a file sent again is known again."""
+MOST_EARLIER = 200_000
+"""Rows of a file among which one is found that says something else for the same time."""
 Fold = Literal["first", "second", "refuse"]
 
 
@@ -144,7 +147,7 @@ def reading_of(row: Row, layout: Layout) -> dict[str, Any]:
         ReportedReading.model_validate_json(json.dumps(reading))
     except ValidationError as error:
         first = error.errors()[0]
-        raise Fault(str(first["loc"][-1]), first["msg"]) from None
+        raise Fault(str(first["loc"][-1]), sentence_of(first)) from None
     return reading
 
 
@@ -278,14 +281,60 @@ def _place(reading: dict[str, Any]) -> tuple[str, str, str]:
     return reading["device"], reading["phenomenon_time"], reading["results"][0]["property"]
 
 
-def cut(rows: Iterable[Row], layout: Layout) -> Iterator[Chunk | tuple[Row, Fault]]:
-    """Events in the order of the file, and between them the rows that cannot be taken."""
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A row that says what an earlier one has said."""
+
+    row: Row
+
+
+@dataclass(slots=True)
+class Earlier:
+    """The last rows of a file, by what they measured: device, time, property, and when that was determined.
+
+    Of two values for all of these nobody could say which one counts, so the second is refused.
+    """
+
+    rows: dict[int, tuple[int, tuple[float, str]]] = field(default_factory=dict)
+    """Line, value and unit, by a hash of 64 bits: 300 bytes a row."""
+
+    def repeats(self, row: Row, reading: dict[str, Any]) -> bool:
+        """Whether an earlier row has said the same.
+
+        Raises:
+            Fault: an earlier row has said another value.
+        """
+        instants = (datetime.fromisoformat(reading[name]) for name in ("phenomenon_time", "result_time"))
+        result = reading["results"][0]
+        key = hash((reading["device"], result["property"], *instants))
+        before = self.rows.get(key)
+        if before is None:
+            self.rows[key] = (row.line, (result["value"], result["unit"]))
+            if len(self.rows) > MOST_EARLIER:
+                del self.rows[next(iter(self.rows))]
+            return False
+        line, said = before
+        if said != (result["value"], result["unit"]):
+            sentence = (
+                f"line {line} says another value for this device, property and time; say result_time, or leave one"
+            )
+            raise Fault("value", sentence)
+        return True
+
+
+def cut(rows: Iterable[Row], layout: Layout) -> Iterator[Chunk | Repeated | tuple[Row, Fault]]:
+    """Events in the order of the file, and between them the rows that cannot be taken, or that say nothing new."""
     chunk = Chunk()
+    earlier = Earlier()
     for row in rows:
         try:
             reading = reading_of(row, layout)
+            repeated = earlier.repeats(row, reading)
         except Fault as fault:
             yield row, fault
+            continue
+        if repeated:
+            yield Repeated(row)
             continue
         ends = crc32(json.dumps(reading).encode()) % CUT_AFTER_ONE_IN == 0
         if not chunk.takes(reading):

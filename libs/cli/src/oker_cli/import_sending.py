@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 ASK_SECONDS = 0.5
 ACCEPTED = {"stored", "corrected", "duplicate", "settled"}
 """Outcomes of an event of which nothing is to be sent again."""
-READING = re.compile(r"\$\.readings\[([0-9]+)\](?:\.results\[([0-9]+)\])?(?:\.(\w+))?")
+READING = re.compile(r"\$\.readings\[[0-9]+\](?:\.results\[[0-9]+\])?\.(\w+)")
 COUNTS = ("stored", "corrected", "duplicate", "quarantined")
 
 
@@ -40,6 +40,8 @@ class Sent:
     sequence: int | None = None
     """On the company's stream; ``None`` if it was there from an earlier run and was not sent now."""
     end: dict[str, Any] | None = None
+    before: dict[str, Any] | None = None
+    """How an earlier run left it, where some of its rows were in quarantine; these are taken from there again."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class Totals:
 
     rows: int = 0
     refused: int = 0
+    repeated: int = 0
+    """That say what another row of the file has said."""
     known: int = 0
     """In events that an earlier run brought in."""
     unknown: int = 0
@@ -61,7 +65,10 @@ class Totals:
 
 
 async def send(place: Place, chunks: Sequence[Chunk]) -> list[Sent]:
-    """Send those events that were not accepted before, and wait until each lies on the company's stream.
+    """Send those events that are not there, and wait until each lies on the company's stream.
+
+    Of those that are there and were refused wholly or in part, what lies in quarantine is taken once more: sent again,
+    it would lie there a second time.
 
     Raises:
         Failure: the service is away for long, or refuses the token or an event.
@@ -70,11 +77,16 @@ async def send(place: Place, chunks: Sequence[Chunk]) -> list[Sent]:
     for sent, said in zip(group, await _ask(place, group), strict=True):
         if said["outcome"] in ACCEPTED:
             sent.end = said["ends"][-1]
+        else:
+            sent.before = next((end for end in said["ends"] if _open(end)), None)
     window = asyncio.Semaphore(IN_FLIGHT)
 
     async def one(sent: Sent) -> None:
         async with window:
-            sent.sequence = await _hand_in(place, sent)
+            if sent.before:
+                sent.end = await _take_again(place, sent, sent.before)
+            else:
+                sent.sequence = await _hand_in(place, sent)
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -96,6 +108,21 @@ async def _hand_in(place: Place, sent: Sent) -> int:
     }
     answer = await _request(place, "POST", "/events", content=sent.chunk.data, headers=headers)
     return int(answer.json()["sequence"])
+
+
+def _open(end: dict[str, Any]) -> list[int]:
+    """What of an event lies in quarantine."""
+    return [refusal["quarantine"] for refusal in end["refusals"] if not refusal["mended_at"]]
+
+
+async def _take_again(place: Place, sent: Sent, before: dict[str, Any]) -> dict[str, Any]:
+    """Take what lies in quarantine once more, all of an event at once; refused again (422) or mended by somebody else
+    meanwhile (409), it is counted as it is.
+    """
+    await _request(place, "POST", f"/quarantine/{_open(before)[0]}/resend", allowed=(409, 422))
+    (said,) = await _ask(place, [sent])
+    found: dict[str, Any] = next(end for end in said["ends"] if end["sequence"] == before["sequence"])
+    return found
 
 
 async def _ask(place: Place, group: Sequence[Sent]) -> list[dict[str, Any]]:
@@ -127,37 +154,47 @@ def count(group: Sequence[Sent], totals: Totals) -> Iterator[tuple[Row, Fault]]:
     for sent in group:
         if sent.end is None:
             totals.unknown += sent.chunk.count
-        elif sent.sequence is None:
+        elif sent.sequence is None and sent.before is None:
             totals.known += sent.chunk.count
         else:
-            yield from _count_one(sent.chunk, sent.end, totals)
+            yield from _count_one(sent.chunk, sent.end, sent.before, totals)
 
 
-def _count_one(chunk: Chunk, end: dict[str, Any], totals: Totals) -> Iterator[tuple[Row, Fault]]:
+def _count_one(
+    chunk: Chunk, end: dict[str, Any], before: dict[str, Any] | None, totals: Totals
+) -> Iterator[tuple[Row, Fault]]:
     readings = end["readings"]
     for name in COUNTS:
-        totals.outcomes[name] += readings[name]
+        there = before["readings"][name] if before and name != "quarantined" else 0
+        totals.known += there
+        totals.outcomes[name] += readings[name] - there
     if not readings["read"]:  # refused as a whole: none of its readings was even counted
         totals.outcomes["quarantined"] += chunk.count
-    for refusal in end["refusals"]:
-        column, rows = _rows_of(chunk, refusal["path"])
+    for refusal in (refusal for refusal in end["refusals"] if not refusal["mended_at"]):
+        column, rows = _rows_of(chunk, refusal)
         for row in rows:
             yield row, Fault(column, f"{refusal['code']}: {refusal['detail']}")
 
 
-def _rows_of(chunk: Chunk, path: str) -> tuple[str, list[Row]]:
-    """The column and the rows that a JSON path of the event speaks of."""
-    found = READING.match(path)
-    if not found or int(found[1]) >= len(chunk.rows):
-        return path, [row for rows in chunk.rows for row in rows]
-    rows = chunk.rows[int(found[1])]
-    if found[2] is None:
-        return found[3] or "row", rows
-    return found[3] or "row", rows[int(found[2]) : int(found[2]) + 1]
+def _rows_of(chunk: Chunk, refusal: dict[str, Any]) -> tuple[str, list[Row]]:
+    """The column and the rows that a refusal speaks of: all of the event, or some by their number in it."""
+    rows = [row for of_reading in chunk.rows for row in of_reading]
+    column = READING.match(refusal["path"])
+    if not refusal["part"]:
+        return refusal["path"], rows
+    numbers = _numbers(refusal.get("parts") or str(refusal["part"]))
+    return (column and column[1]) or "row", [rows[number - 1] for number in numbers if number <= len(rows)]
 
 
-async def _request(place: Place, method: str, path: str, **said: Any) -> httpx.Response:
-    """Ask, and ask again while the service is away or full."""
+def _numbers(said: str) -> Iterator[int]:
+    """``1, 3-7`` as numbers."""
+    for part in said.split(","):
+        first, _, last = part.strip().partition("-")
+        yield from range(int(first), int(last or first) + 1)
+
+
+async def _request(place: Place, method: str, path: str, allowed: Collection[int] = (), **said: Any) -> httpx.Response:
+    """Ask, and ask again while the service is away or full; ``allowed`` are statuses that are an answer as well."""
     pause, problem = FIRST_PAUSE, ""
     for attempt in range(TRIES):
         try:
@@ -165,7 +202,7 @@ async def _request(place: Place, method: str, path: str, **said: Any) -> httpx.R
         except (httpx.TransportError, httpx.InvalidURL) as error:
             problem = f"does not answer ({type(error).__name__})"
         else:
-            if answer.is_success:
+            if answer.is_success or answer.status_code in allowed:
                 return answer
             _give_up_on(answer, path)
             problem = f"answers {answer.status_code}: {_detail(answer)}"
@@ -174,7 +211,7 @@ async def _request(place: Place, method: str, path: str, **said: Any) -> httpx.R
             await asyncio.sleep(min(pause, LONGEST_PAUSE))
             pause *= 2
     way_out = "run the same command again to go on where it stopped"
-    raise Failure(f"{place.http.base_url}{path.lstrip('/')} {problem}; {way_out}")
+    raise Failure(f"{str(place.http.base_url).rstrip('/')}{path} {problem}; {way_out}")
 
 
 def _give_up_on(answer: httpx.Response, path: str) -> None:

@@ -20,7 +20,7 @@ from oker_cli.ledger_verify import Checked, verified
 from oker_cli.scan import messages_on
 from oker_cli.screen import console
 from oker_cli.services import Services
-from oker_cli.settings import OperatorSettings, missing, read_settings
+from oker_cli.settings import OperatorSettings, company_of, missing, read_settings
 from oker_cli.what import printable
 from oker_contracts import catalog
 from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
@@ -81,11 +81,11 @@ async def _verify(settings: OperatorSettings, partner: str | None) -> list[Check
 
 
 def _show_checked(checked: list[Checked]) -> None:
-    table = Table("Company", "Sequences", "pending", "gone", "Settlements", "Days", "Readings", "")
+    table = Table("Company", "Sequences", "Pending", "Gone", "Settlements", "Days", "Observations", "")
     for one in checked:
         verdict = "[bold red]differs[/]" if one.difference else "agrees"
         sequences = f"{one.first} to {one.last}" if one.last >= one.first else "none"
-        numbers = (one.pending, one.gone, one.settlements, one.days, one.readings)
+        numbers = (one.pending, one.gone, one.settlements, one.days, one.observations)
         table.add_row(one.partner, sequences, *map(str, numbers), verdict)
     console().print(table)
 
@@ -120,6 +120,14 @@ def _asked(settings: OperatorSettings, partner: str | None) -> tuple[list[str], 
     if unasked := {entry.owner for entry in catalog().claims()} - set(services.urls):
         raise Failure(f"OKER_SERVICE_URLS lacks {', '.join(sorted(unasked))}, which hears companies", 2)
     companies = list(partners_of(settings.partners_file).partners)
+    own = company_of(services.token)
+    if own and partner in (None, own):
+        partner = own
+        typer.echo(
+            f"OKER_TOKEN speaks for {own}: its ledger alone is shown, all needs the role auditor or unit", err=True
+        )
+    elif own:
+        raise Failure(f"OKER_TOKEN speaks for {own} and may not see the ledger of {partner}", 2)
     if partner and partner not in companies:
         raise Failure(f"{settings.partners_file} names no company {partner!r}", 2)
     return [partner] if partner else companies, services

@@ -30,7 +30,8 @@ class Checked(NamedTuple):
     """sequences that are no longer on the stream and were never settled: deleted by hand"""
     settlements: int = 0
     days: int = 0
-    readings: int = 0
+    observations: int = 0
+    """values in the tables, with those erased"""
     difference: str | None = None
 
 
@@ -196,16 +197,17 @@ async def _beyond(
 
 async def _tables(services: Services, checked: Checked) -> Checked:
     """Each service's settlements against its ledger, day by day; then its totals against its tables."""
+    seen: set[str] = set()
     for service in sorted({owner for owner, _ in _claim_durables()}):
-        days = (await services.get(service, "/ledger", by="day", partner=checked.partner))["rows"]
-        for row in days:
+        for row in (await services.get(service, "/ledger", by="day", partner=checked.partner))["rows"]:
             said = {"partner": checked.partner, "day": row["day"]}
             answer = await services.get(service, "/ledger/recount", **said)
-            checked = _added(checked, service, answer, settlements=answer["settlements"], days=1)
+            seen.add(row["day"])
+            checked = _added(checked, service, answer, settlements=answer["settlements"])._replace(days=len(seen))
             if checked.difference:
                 return checked
         answer = await services.get(service, "/ledger/recount", partner=checked.partner)
-        checked = _added(checked, service, answer, readings=answer["readings"])
+        checked = _added(checked, service, answer, observations=answer["readings"])
         if checked.difference:
             return checked
     return checked

@@ -10,9 +10,12 @@ from rich.table import Table
 from oker_cli.failure import Failure
 from oker_cli.screen import console
 from oker_cli.services import Services
-from oker_cli.settings import read_settings
+from oker_cli.settings import company_of, read_settings
 from oker_cli.what import printable
 from oker_contracts import catalog
+
+SENTENCE = 500
+"""Characters of a refusal, which end with the way out."""
 
 
 def outcome(
@@ -24,6 +27,8 @@ def outcome(
 ) -> None:
     """What became of an event: stored, duplicate, corrected, partly, quarantined, settled or pending."""
     services = Services.of(read_settings(context))
+    if partner is None and company_of(services.token) is None:
+        raise Failure("name the company with --partner; OKER_TOKEN speaks for none", 2)
     asked = {"source": source, "id": id} | ({"partner": partner} if partner else {})
     found = asyncio.run(_ends(services, asked))
     if as_json:
@@ -53,7 +58,7 @@ def _show(found: list[dict[str, Any]]) -> None:
         readings = end["readings"] or {}
         counts = ", ".join(f"{count} {name}" for name, count in readings.items() if count and name != "read")
         refused = "\n".join(
-            printable(f"{r['code']} at {r['path']}: {r['detail']}") + (" (mended)" if r["mended_at"] else "")
+            printable(f"{r['code']} at {r['path']}: {r['detail']}", SENTENCE) + (" (mended)" if r["mended_at"] else "")
             for r in end["refusals"]
         )
         table.add_row(end["service"], f"{end['stream']}/{end['sequence']}", end["outcome"], counts, refused)

@@ -18,6 +18,8 @@ from oker_cli.what import printable
 app = typer.Typer(no_args_is_help=True, help="What was refused: list, show, mend, resend.")
 PAGE = 1_000
 Place = Annotated[str, typer.Argument(metavar="SERVICE/ID", help="As `oker quarantine list` names it.")]
+SENTENCE = 500
+"""Characters of a refusal, which end with the way out."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="One reason code only, for example device_unknown.")]
 Company = Annotated[str | None, typer.Option("--partner", help="One company only.")]
@@ -42,8 +44,9 @@ def list_rows(
         return
     table = Table("Place", "Company", "Reason", "Path", "Detail", "Since")
     for row in rows:
-        said = (row["partner"] or "", row["reason"], row["path"], row["detail"], row["quarantined_at"][:16])
-        table.add_row(f"{row['service']}/{row['id']}", *(printable(text) for text in said))
+        more = f"(and {row['readings'] - 1} more of this message) " if row.get("readings", 1) > 1 else ""
+        said = (row["partner"] or "", row["reason"], row["path"], more + row["detail"], row["quarantined_at"][:16])
+        table.add_row(f"{row['service']}/{row['id']}", *(printable(text, SENTENCE) for text in said))
     console().print(table)
 
 
@@ -88,6 +91,8 @@ def resend(
         typer.echo(json.dumps(answers, indent=2))
     for answer in answers if not as_json else ():
         typer.echo(f"{answer['service']}: {answer['taken']} messages taken again, {answer['mended']} refusals mended")
+        if answer["still_refused"]:
+            typer.echo(f"  {answer['still_refused']} of their readings are refused again: oker quarantine list")
         for row in answer["refused"]:
             sentence = f"{row['code']} {row['path']} {row['detail']}"
             typer.echo(f"  {answer['service']}/{row['id']}: {printable(sentence)}")
@@ -144,12 +149,12 @@ async def _resend_all(services: Services, wanted: dict[str, str]) -> list[Row]:
     answers = []
     async with services:
         for name in services.urls:
-            whole: Row = {"service": name, "taken": 0, "mended": 0, "refused": []}
+            whole: Row = {"service": name, "taken": 0, "mended": 0, "still_refused": 0, "refused": []}
             after: int | None = 0
             while after is not None:
                 answer = await services.ask(name, "POST", "/quarantine/resend", params=wanted | {"after": str(after)})
                 said = services.json(name, answer)
-                for key in ("taken", "mended", "refused"):
+                for key in ("taken", "mended", "still_refused", "refused"):
                     whole[key] += said[key]
                 after = said["next"]
             answers.append(whole)
@@ -166,7 +171,8 @@ def _show(row: Row) -> None:
     table = Table(show_header=False)
     for name in ("partner", "reason", "meaning", "path", "detail", "contract", "event_source", "event_id"):
         table.add_row(name, printable(str(row[name] or "")))
-    table.add_row("place", f"{row['consumer']}, {row['stream']}/{row['sequence']}, part {row['part']}")
+    part = row.get("parts") or row["part"]
+    table.add_row("place", f"{row['consumer']}, {row['stream']}/{row['sequence']}, part {part}")
     table.add_row("quarantined", row["quarantined_at"])
     if row["mended_at"]:
         table.add_row("mended", f"{row['mended_at']} by {row['mended_by']}: {row['mended_outcome']}")

@@ -60,7 +60,7 @@ class Services:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Failure(f"{service}: {place} does not answer ({type(error).__name__}); is it running?") from None
         if answer.status_code in (401, 403):
-            raise Failure(f"{service} refuses OKER_TOKEN: {_sentence(answer)}")
+            raise Failure(f"{service} refuses OKER_TOKEN: {_sentence(answer)} Make one with: oker token --help")
         return answer
 
     async def get(self, service: str, path: str, **params: Any) -> Any:
@@ -98,11 +98,12 @@ class Services:
 
 
 def _sentence(answer: httpx.Response) -> str:
-    """What a refusal says: problem details (RFC 9457), or the words of an ``HTTPException``."""
+    """What a refusal says: problem details (RFC 9457), whose title adds to a code and repeats a status."""
     try:
         said = answer.json()
     except ValueError:
         said = {}
     said = said if isinstance(said, dict) else {}
-    words = [str(said[name]) for name in ("code", "path", "title", "detail") if said.get(name)]
+    names = ("code", "path", "title", "detail") if said.get("code") else ("detail",)
+    words = [str(said[name]) for name in names if said.get(name)]
     return " ".join(words)[:500] or "nothing more"

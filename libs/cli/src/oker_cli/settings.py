@@ -1,5 +1,7 @@
 """What the operator's commands are told from outside: the environment, or a file of the same names."""
 
+import json
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import typer
@@ -24,7 +26,7 @@ class OperatorSettings(BaseSettings):
     service_urls: dict[str, str] | None = None
     """Service to the address of its HTTP side, as JSON."""
     token: SecretStr | None = None
-    """A bearer token with the role ``auditor`` or ``unit``."""
+    """A bearer token; which role it needs depends on the command."""
 
 
 def read_settings(context: typer.Context) -> OperatorSettings:
@@ -44,6 +46,20 @@ def read_settings(context: typer.Context) -> OperatorSettings:
         raise Failure(f"OKER_SERVICE_URLS must be a JSON object, service to address: {example}", 2) from None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file} cannot be read ({type(error).__name__})", 2) from None
+
+
+def company_of(token: SecretStr) -> str | None:
+    """The company that a token says it speaks for, ``None`` if for none, empty if it cannot be read.
+
+    Good for a sentence in time; the services check the token.
+    """
+    try:
+        said = token.get_secret_value().split(".")[1]
+        claims = json.loads(urlsafe_b64decode(said + "=" * (-len(said) % 4)))
+        partner = claims.get("partner")
+    except (IndexError, ValueError, AttributeError):
+        return ""
+    return partner if isinstance(partner, str) else None
 
 
 def missing(name: str) -> Failure:

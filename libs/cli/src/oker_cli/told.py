@@ -1,10 +1,10 @@
 """From a message of a stream to what the trail needs of it."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from oker_cli.trail import Key, Place, Told
+from oker_cli import uplinks
+from oker_cli.trail import Place, Told
 from oker_cli.what import printable, what
 from oker_contracts import TYPE_PREFIX, Contract, Refused, catalog, read_envelope, reader
 from oker_contracts.evaluation.kpi_assessed_v1 import KpiAssessedV1
@@ -99,9 +99,10 @@ def _data(type: str, body: bytes, kind: str) -> Contract | None:
 def _links(partner: str, data: Contract) -> dict[str, Any]:
     """What the data says about causes, besides ``causationid``."""
     match data:
-        case MqttMessageReceivedV1() | WebhookReceivedV1():
-            readings = _uplink(partner, data.payload)
-            return {"carries": readings, "names": frozenset(id for _, _, id in readings)}
+        case MqttMessageReceivedV1():
+            return _forwarded(partner, uplinks.on_topic(data.topic, data.payload))
+        case WebhookReceivedV1():
+            return _forwarded(partner, uplinks.in_request(data.network, data.event, data.payload))
         case ObservationsRecordedV2():
             said = dict.fromkeys((series.event_source, id) for series in data.series for id in series.event_ids)
             return {"records": tuple((data.partner, *pair) for pair in said)}
@@ -142,13 +143,6 @@ def _from_idea_to_decision(data: Contract) -> dict[str, Any]:
     return {}
 
 
-def _uplink(partner: str, payload: bytes) -> tuple[Key, ...]:
-    """The reading in an uplink of ChirpStack v4, as sensor-ingest names it."""
-    try:
-        said = json.loads(payload)
-        device, id = said["deviceInfo"]["devEui"], said["deduplicationId"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return ()
-    if not isinstance(device, str) or not isinstance(id, str):
-        return ()
-    return ((partner, f"/lorawan/{device.lower()}", id),)
+def _forwarded(partner: str, name: uplinks.Name | None) -> dict[str, Any]:
+    """A message that somebody else brought: it carries a reading under another name than its own."""
+    return {"carries": ((partner, *name),), "names": frozenset({name[1]})} if name else {}

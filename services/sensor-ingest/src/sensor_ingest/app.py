@@ -2,6 +2,8 @@
 
 import asyncio
 
+import structlog
+
 from oker_bus import Bus, room
 from oker_bus.batch import Way
 from oker_bus.lane import Lane
@@ -12,7 +14,9 @@ from oker_bus.service import Service
 from sensor_ingest import api, codecs, gateway, handlers, store, units
 from sensor_ingest.settings import Settings
 
+log = structlog.get_logger()
 CONSUMER = "sensor-ingest-claims"
+DAY_SECONDS, AGAIN_SECONDS = 86_400.0, 60.0
 
 
 async def take_claims(bus: Bus, settings: Settings) -> None:
@@ -24,6 +28,18 @@ async def take_claims(bus: Bus, settings: Settings) -> None:
     bus.ways[CONSUMER] = Way(ingest.again, handlers.said)
     lane = Lane(CONSUMER, handlers.prepare, ingest.write, ingest.give_up, handlers.change_the_registry)
     await run_lane(lane, bus.nats, partners, bus.watch)
+
+
+async def make_partitions(bus: Bus, settings: Settings) -> None:
+    """Make the partitions of the months to come, at the start and daily, for ever; older ones are made when needed."""
+    while True:
+        pause = DAY_SECONDS
+        try:
+            await store.make_partitions_ahead(bus.sessions, bus.edge.clock())
+        except Exception as error:
+            log.warning("partitions.not_made", error=str(error)[:300])
+            pause = AGAIN_SECONDS
+        await asyncio.sleep(pause)
 
 
 async def take_mqtt(bus: Bus, settings: Settings) -> None:
@@ -42,6 +58,6 @@ SERVICE = Service(
     settings=Settings,
     router=Router("sensor-ingest"),
     api=api.build,
-    background=(take_claims, take_mqtt, keep_room),
+    background=(make_partitions, take_claims, take_mqtt, keep_room),
     recount=store.recount,
 )

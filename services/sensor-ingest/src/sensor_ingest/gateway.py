@@ -3,23 +3,28 @@
 A QoS 1 PUBACK proves that nats-server holds the message in ``$MQTT_msgs`` of the company's account, and no more. So a
 durable on that stream is emptied here: each message is published on the company's intake stream as a claim and
 acknowledged after the PubAck. Killed in between, it is published again under the same id and counts as a duplicate.
+
+Pulls by credit, as the lane does: ``fetch`` of nats-py keeps a message until others or its timeout come.
 """
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from oker_bus import metrics
 from oker_bus.accounts import MQTT_DURABLE, MQTT_STREAM
+from oker_bus.connection import Connection, read_headers
+from oker_bus.edge import Delivery
 from oker_bus.partners import PartnersFile
 from oker_bus.room import Room
 from oker_contracts import TYPE_PREFIX, Envelope, catalog
@@ -27,8 +32,14 @@ from oker_contracts.sensor.mqtt_message_received_v1 import MqttMessageReceivedV1
 
 log = structlog.get_logger()
 LOOK_SECONDS = 5.0
-FETCH = 100
-PUBLISH_SECONDS = 5.0
+BATCH = 100
+"""Messages of one request; twice as many may be on their way to the intake stream before more are asked for."""
+REQUEST_BYTES, HELD_BYTES = 8_000_000, 4_000_000
+"""Of one request, and of what is on its way before more is asked for: the memory that a company may take here."""
+EXPIRES_SECONDS, TICK_SECONDS = 5.0, 1.0
+ENDED, BYTES_USED = ("404", "408", "409 Batch Completed"), "409 Message Size Exceeds MaxBytes"
+"""Statuses of a request that ended without a fault: nothing there, time is up, all has come; its bytes are used up."""
+PUBLISH_SECONDS, FLUSH_SECONDS, DRAIN_SECONDS = 5.0, 2, 0.1
 AGAIN = b'-NAK {"delay": 2000000000}'
 """Asks the broker for the message again, after two seconds (JetStream wire API)."""
 WINDOW = 200
@@ -36,7 +47,6 @@ WINDOW = 200
 RETRY_SECONDS, FULL_SECONDS = 5, 60
 AWAY = "Not taken: the broker does not confirm. Send it again under the same id."
 FULL = "Not taken: there is no room for it. Keep it, and send it again later under the same id; the operator is told."
-FETCH_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
 MAX_TOPIC = 1024
 MAX_PAYLOAD = 600_000
@@ -117,7 +127,7 @@ async def hand_in_all(
     return await asyncio.gather(*map(one, claims))
 
 
-async def forward_all(nats: Client, partners: PartnersFile, room: Room) -> None:
+async def forward_all(nats: Connection, partners: PartnersFile, room: Room) -> None:
     """One forwarder a company, also for companies that join later, until they leave; for ever."""
     forwarders: dict[str, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as group:
@@ -132,50 +142,143 @@ async def forward_all(nats: Client, partners: PartnersFile, room: Room) -> None:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def forward(nats: Client, partner: str) -> None:
-    """Empty the MQTT stream of one company, for ever."""
-    api = nats.jetstream(prefix=f"mqtt.{partner}.API")
-    subscription = await api.pull_subscribe_bind(consumer=MQTT_DURABLE, stream=MQTT_STREAM)
-    while True:
-        try:
-            messages = await _fetch(subscription)
-            await _forward_batch(nats, partner, messages)
-        except (IntakeClosed, NatsError) as error:
-            log.warning("mqtt.interrupted", partner=partner, error=repr(error.__cause__ or error)[:200])
-            await asyncio.sleep(PAUSE_SECONDS)
-
-
-async def _fetch(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
-    """What waits, up to a batch; nothing if nothing came within some seconds."""
+async def forward(nats: Connection, partner: str) -> None:
+    """Empty the MQTT stream of one company, for ever; cancelled, it first ends what it has begun."""
+    pull = _Pull(nats, nats.jetstream(timeout=PUBLISH_SECONDS), partner, nats.new_inbox())
+    subscription = await nats.tap(pull.inbox, pull.take)
     try:
-        return list(await subscription.fetch(FETCH, timeout=FETCH_SECONDS))
-    except TimeoutError:
-        return []
+        while True:
+            await pull.ask()
+            pull.due.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await pull.due.wait()
+    finally:
+        await pull.drain()
+        with suppress(NatsError, TimeoutError):
+            await subscription.unsubscribe()
+            await nats.flush(FLUSH_SECONDS)  # what was sent before the broker heard of it has come then
+        pull.stopping = True
+        if pull.forwarding:
+            await asyncio.wait(pull.forwarding, timeout=PUBLISH_SECONDS)
 
 
-async def _forward_batch(nats: Client, partner: str, messages: list[Msg]) -> None:
-    """Forward many at a time; one that was not confirmed comes again after a pause, and harms no neighbour.
+@dataclass(slots=True)
+class _Pull:
+    """What was asked of a company's durable (MSG.NEXT, JetStream wire API), and what is being forwarded."""
+
+    nats: Connection
+    jetstream: JetStreamContext
+    partner: str
+    inbox: str
+    asked: int = 0
+    """Messages that were asked for and have not come."""
+    deadline: float = 0.0
+    """When the last request has ended, even if nobody said so; a lost one is repeated then."""
+    resume: float = 0.0
+    said: str = ""
+    """The fault that was logged and lasts."""
+    held: int = 0
+    """Bytes that are being forwarded."""
+    forwarding: set[asyncio.Task[None]] = field(default_factory=set)
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+
+    async def ask(self) -> None:
+        """Ask for more, if there is credit.
+
+        Never while disconnected: nats-py would keep each request of an outage and send them all at its end.
+        """
+        now = asyncio.get_running_loop().time()
+        if now > self.deadline:
+            self.asked = 0
+        if not self._has_credit() or now < self.resume or not self.nats.is_connected:
+            return
+        self.asked += BATCH
+        self.deadline = now + EXPIRES_SECONDS + TICK_SECONDS
+        limits = {"batch": BATCH, "max_bytes": REQUEST_BYTES, "expires": int(EXPIRES_SECONDS * 1e9)}
+        subject = f"mqtt.{self.partner}.API.CONSUMER.MSG.NEXT.{MQTT_STREAM}.{MQTT_DURABLE}"
+        with suppress(NatsError):  # not sent is asked again after the deadline
+            await self.nats.publish(subject, json.dumps(limits).encode(), reply=self.inbox)
+
+    async def drain(self) -> None:
+        """Take what was asked for as long as it comes: delivered to nobody, it would come again in half a minute."""
+        left = 0
+        while self.asked != left:
+            left = self.asked
+            await asyncio.sleep(DRAIN_SECONDS)
+
+    def _has_credit(self) -> bool:
+        return self.asked <= BATCH // 2 and len(self.forwarding) <= 2 * BATCH and self.held <= HELD_BYTES
+
+    def take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        """A message is forwarded at once, in a task of its own; a status says that a request ended."""
+        if self.stopping:
+            return
+        if reply:
+            message = Delivery.read(MQTT_DURABLE, subject, reply, data, b"")
+            self.asked = max(self.asked - 1, 0)
+            self.held += len(message.body)
+            task = asyncio.create_task(self._forward(message))
+            self.forwarding.add(task)
+            task.add_done_callback(self.forwarding.discard)
+        else:
+            self._ended(headers)
+        self._look()
+
+    def _ended(self, headers: bytes) -> None:
+        """Gives back the credit of a request; after a fault (no such durable, a server that stops) not at once."""
+        status = headers.split(b"\r\n", 1)[0].decode("utf-8", "replace").removeprefix("NATS/1.0 ")
+        left = int(read_headers(headers).get("Nats-Pending-Messages", BATCH))
+        self.asked = max(self.asked - left, 0)
+        if not status.startswith(ENDED) and not (status == BYTES_USED and left < BATCH):
+            self._pause(status)
+
+    def _look(self) -> None:
+        if self._has_credit():
+            self.due.set()
+
+    def _pause(self, error: str) -> None:
+        if error != self.said:
+            log.warning("mqtt.interrupted", partner=self.partner, error=error[:200])
+        self.said = error
+        self.resume = asyncio.get_running_loop().time() + PAUSE_SECONDS
+
+    async def _forward(self, message: Delivery) -> None:
+        """One that is not confirmed is delivered again after a pause, and harms no neighbour."""
+        try:
+            verdict = await self._verdict(message)
+            with suppress(NatsError):  # not told is delivered again, and published under the same id
+                await self.nats.publish(message.reply.replace("$JS.ACK", f"mqtt.{self.partner}.ACK", 1), verdict)
+        finally:
+            self.held -= len(message.body)
+            self._look()
+
+    async def _verdict(self, message: Delivery) -> bytes:
+        try:
+            await _publish(self.jetstream, self.partner, message)
+        except (IntakeClosed, NatsError) as error:
+            self._pause(repr(error.__cause__ or error))
+            return AGAIN
+        except Exception as error:
+            log.exception(
+                "mqtt.not_forwarded", partner=self.partner, sequence=message.sequence, error=repr(error)[:200]
+            )
+            return AGAIN
+        self.said = ""
+        return b""
+
+
+async def _publish(jetstream: JetStreamContext, partner: str, message: Delivery) -> None:
+    """Hand in a message as a claim.
 
     Raises:
-        IntakeClosed, NatsError: the first failure, after all have ended.
+        IntakeClosed: no PubAck.
     """
-    ended = await asyncio.gather(*(_forward_one(nats, partner, msg) for msg in messages), return_exceptions=True)
-    for failed in filter(None, ended):
-        raise failed
-
-
-async def _forward_one(nats: Client, partner: str, msg: Msg) -> None:
-    meta = msg.metadata
-    claim = claim_of(partner, msg.subject, msg.data, meta.sequence.stream, meta.timestamp)
+    claim = claim_of(partner, message.subject, message.body, message.sequence, message.stored_at)
     headers = {**claim.headers(), "Nats-Msg-Id": f"mqtt/{claim.id}"}
     subject = catalog().events[MqttMessageReceivedV1.TYPE].claim_subject(partner)
-    place = msg.reply.replace("$JS.ACK", f"mqtt.{partner}.ACK", 1)
-    try:
-        await _confirmed(nats.jetstream(timeout=PUBLISH_SECONDS), partner, subject, claim, headers)
-    except IntakeClosed:
-        await nats.publish(place, AGAIN)
-        raise
-    await nats.publish(place)
+    await _confirmed(jetstream, partner, subject, claim, headers)
 
 
 def claim_of(partner: str, subject: str, payload: bytes, sequence: int, at: datetime) -> Envelope:

@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal
@@ -158,6 +158,11 @@ def _row(number: int, header: Sequence[str], cells: Sequence[str]) -> Row:
     return Row(number, named, fault)
 
 
+def hardware_of(row: Row) -> str:
+    """The hardware that a row names; a new device of which no row names one has its own name there."""
+    return domain.hardware_id(row.cells.get("hardware") or row.cells.get("device", ""))
+
+
 def judge(
     partner: str, rows: Iterable[Row], known: Mapping[str, Device], terms: Terms
 ) -> tuple[list[Result], dict[str, Envelope]]:
@@ -170,6 +175,8 @@ def judge(
         What becomes of each row, and the claims to be handed in, by their ids.
     """
     plans: dict[str, _Plan] = {}
+    taken: dict[str, str] = {}
+    terms = replace(terms, holder=_holder(plans, taken, terms))
     results: dict[int, Result] = {}
     for row in rows:
         device = row.cells.get("device", "")
@@ -177,6 +184,8 @@ def judge(
         try:
             _take(partner, row, plan, terms)
             plans[device] = plan
+            if plan.state:
+                taken[plan.state.hardware] = device
         except Wrong as wrong:
             code, column, detail = wrong.result
             results[row.number] = Result(row.number, device[:64], "refused", "", code, column, detail)
@@ -187,6 +196,19 @@ def judge(
             if claim:
                 claims[claim.id] = claim
     return [results[number] for number in sorted(results)], claims
+
+
+def _holder(plans: Mapping[str, _Plan], taken: Mapping[str, str], terms: Terms) -> Callable[[str], str | None]:
+    """Who has a hardware by the rows so far, else by what is known."""
+
+    def holder(hardware: str) -> str | None:
+        for device in (taken.get(hardware), terms.holder(hardware)):
+            plan = plans.get(device) if device else None
+            if device and (plan is None or plan.state is None or plan.state.hardware == hardware):
+                return device
+        return None
+
+    return holder
 
 
 def _take(partner: str, row: Row, plan: _Plan, terms: Terms) -> None:
@@ -205,7 +227,7 @@ def _take(partner: str, row: Row, plan: _Plan, terms: Terms) -> None:
         detail = f"{property} of this device stands in row {plan.rows[property].number} already."
         raise Wrong(Reason.FIELD_VALUE_INVALID, "property", detail)
     if plan.state is None or property not in plan.state.datastreams:
-        _check_unit(row.cells["unit"], terms)
+        _check_unit(row.cells, terms)
     declared = _device(partner, _said([row], cells, plan.known), (terms.now, SOURCE, f"{row.number:06}"))
     try:
         plan.state = domain.register(declared, plan.state, terms)
@@ -215,10 +237,10 @@ def _take(partner: str, row: Row, plan: _Plan, terms: Terms) -> None:
     plan.rows[property] = row
 
 
-def _check_unit(unit: str, terms: Terms) -> None:
-    """Before the contract does, which knows no way out for who writes m³."""
+def _check_unit(cells: Cells, terms: Terms) -> None:
+    """Before the contract does, which knows no way out for who writes km³/hr."""
     try:
-        terms.check_unit(unit)
+        terms.check_unit(cells["unit"], f"{cells['property']} {cells['observed_property']}")
     except ValueError as error:
         raise Wrong(Reason.UNIT_UNKNOWN, "unit", str(error)) from None
 

@@ -20,6 +20,8 @@ from functools import cache, lru_cache
 from threading import Lock
 from typing import NamedTuple
 
+from oker_contracts.unit_hints import HINTS, hint
+
 
 def _words(said: str) -> tuple[str, ...]:
     return tuple(said.split())
@@ -99,8 +101,12 @@ def load() -> None:
     _atoms()
 
 
-def check_unit(code: str) -> None:
-    """Whether a code is UCUM.
+def check_unit(code: str, measured: str = "") -> None:
+    """Whether a code is UCUM, and not a unit that nobody means for what is measured.
+
+    Args:
+        code: the unit.
+        measured: what is measured, in words: a temperature in ``C`` would be one in coulombs, for ever.
 
     Raises:
         ValueError: with a sentence for whoever said it.
@@ -108,6 +114,9 @@ def check_unit(code: str) -> None:
     meaning = _meaning(code)
     if isinstance(meaning, str):
         raise ValueError(meaning)
+    mistaken = MISTAKEN.get(code)
+    if mistaken and mistaken.measured.search(measured):
+        raise ValueError(f"{code!r} {mistaken.sentence}.")
 
 
 def is_unit(code: str) -> bool:
@@ -115,15 +124,19 @@ def is_unit(code: str) -> bool:
     return not isinstance(_meaning(code), str)
 
 
-def convert(value: float, said: str, kept: str) -> float | None:
-    """A value in another unit; ``None`` if the units are not of one kind, or the value would be too large."""
+def convert(value: float, said: str, kept: str) -> float:
+    """A value in another unit.
+
+    Raises:
+        ValueError: the units are not of one kind, or one of them is no unit, or the value would be too large; with a
+            sentence for whoever said it.
+    """
     if said == kept:
         return value
-    found = _conversion(said, kept)
-    if isinstance(found, str):
-        return None
-    converted = found(value)
-    return converted if abs(converted) <= MAX_VALUE else None
+    converted = conversion(said, kept)(value)
+    if abs(converted) > MAX_VALUE:
+        raise ValueError(f"The value in {kept!r} would be larger than {MAX_VALUE:g}.")
+    return converted
 
 
 def conversion(said: str, kept: str) -> Conversion:
@@ -147,7 +160,8 @@ def _conversion(said: str, kept: str) -> Conversion | str:
     if isinstance(target, str):
         return target
     if source.kind != target.kind:
-        return f"{said!r} and {kept!r} are not of one kind."
+        mistaken = f"; {said!r} {MISTAKEN[said].sentence}" if said in MISTAKEN else ""
+        return f"{said!r} and {kept!r} are not of one kind{mistaken}."
     factor, offset = source.scale / target.scale, (source.zero - target.zero) / target.scale
     try:
         return Conversion(float(factor.numerator), float(factor.denominator), float(offset))
@@ -252,39 +266,33 @@ def _symbol(symbol: str) -> Meaning | None:
 
 def _no_unit(code: str, at: int) -> ValueError:
     place = f"at character {at + 1}" if at < len(code) else "at its end"
-    hint = HINTS.get(code)
-    detail = f"{code!r} is no UCUM unit ({place})"
-    return ValueError(f"{detail}; write {hint}." if hint else f"{detail}; see ucum.org.")
+    meant = hint(code)
+    way_out = f"write {meant}" if meant and (meant in HINTS.values() or is_unit(meant)) else "see ucum.org"
+    return ValueError(f"{code!r} is no UCUM unit ({place}); {way_out}.")
 
 
-HINTS = {
-    **dict.fromkeys(("°C", "C°", "degC", "celsius", "Celsius", "oC"), "Cel"),
-    **dict.fromkeys(("°F", "degF"), "[degF]"),
-    **dict.fromkeys(("Wh", "kWh", "MWh"), "kW.h (W.h, MW.h)"),
-    **dict.fromkeys(("VA", "kVA"), "V.A (kV.A)"),
-    **dict.fromkeys(("var", "kvar"), "{var} ({kvar})"),
-    **dict.fromkeys(("dBA", "dB(A)", "db", "dbA"), "dB{A}"),
-    "dBm": "dB{mW}",
-    **dict.fromkeys(("µg/m³", "µg/m3", "ug/m³", "μg/m3", "μg/m³"), "ug/m3"),
-    **dict.fromkeys(("m³", "m^3"), "m3"),
-    **dict.fromkeys(("m³/h", "m^3/h"), "m3/h"),
-    **dict.fromkeys(("m²", "m^2"), "m2"),
-    **dict.fromkeys(("ppm", "PPM"), "[ppm]"),
-    **dict.fromkeys(("ppb", "PPB"), "[ppb]"),
-    **dict.fromkeys(("NTU", "ntu"), "[NTU]"),
-    **dict.fromkeys(("°", "grad", "degree", "degrees"), "deg"),
-    **dict.fromkeys(("lux", "Lux", "LUX"), "lx"),
-    **dict.fromkeys(("kmh", "kph", "km/hr"), "km/h"),
-    **dict.fromkeys(("mps",), "m/s"),
-    **dict.fromkeys(("percent", "pct", "%RH", "%rH"), "%"),
-    **dict.fromkeys(("count", "counts", "Anzahl", "bool", "boolean"), "{count}"),
-    **dict.fromkeys(("rpm",), "/min"),
-    **dict.fromkeys(("mmHg",), "mm[Hg]"),
-    **dict.fromkeys(("ohm", "Ω"), "Ohm"),
-    **dict.fromkeys(("sec", "second", "seconds"), "s"),
-    **dict.fromkeys(("hr", "hour", "hours"), "h"),
+class Mistaken(NamedTuple):
+    """A unit of UCUM that is mostly meant for another one, and for what."""
+
+    sentence: str
+    measured: re.Pattern[str]
+
+
+def _of(*words: str) -> re.Pattern[str]:
+    return re.compile("|".join(words), re.IGNORECASE)
+
+
+MISTAKEN = {
+    "C": Mistaken("is the coulomb; for degrees Celsius write Cel", _of("temp")),
+    "F": Mistaken("is the farad; for degrees Fahrenheit write [degF]", _of("temp")),
+    "Grad": Mistaken(
+        "is the gigaradian; for degrees Celsius write Cel, for an angle deg",
+        _of("temp", "angle", "winkel", "direction", "richtung"),
+    ),
+    "pH": Mistaken("is the picohenry; for acidity write [pH]", _of("(?<![a-z])ph(?![a-z])", "acid", "säure")),
+    "mph": Mistaken("is the milliphot; for miles an hour write [mi_i]/h", _of("speed", "geschwindigkeit", "wind")),
+    "ft": Mistaken("is the femtotonne; for feet write [ft_i]", _of("level", "height", "depth", "pegel", "tiefe")),
 }
-"""What is meant by what people write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from oker_bus import Bus
-from sensor_ingest.api import devices, events, hooks, profiles, radio, redecode, registering
+from sensor_ingest.api import devices, events, hooks, profiles, radio, redecode, registering, trying
 
 
 def build(bus: Bus) -> APIRouter:
@@ -11,6 +11,6 @@ def build(bus: Bus) -> APIRouter:
     router = APIRouter()
     router.include_router(events.build(bus))
     router.include_router(devices.build(bus))
-    for part in (registering, profiles, hooks, radio, redecode):
+    for part in (registering, profiles, trying, hooks, radio, redecode):
         router.include_router(part.build(bus))
     return router

@@ -16,6 +16,7 @@ from oker_identity import Holder, require
 from sensor_ingest import gateway
 from sensor_ingest.gateway import IntakeClosed, Place
 
+SERVICE = "sensor-ingest"
 BATCH = "application/cloudevents-batch+json"
 MAX_BODY = 900_000
 """Bytes of one event."""
@@ -45,7 +46,8 @@ def build(bus: Bus) -> APIRouter:
         place = await gateway.hand_in_all(bus.jetstream, company, [claim])
         if isinstance(place[0], IntakeClosed):
             raise closed_answer(place[0])
-        return JSONResponse(taken_answer(claim, place[0]), 202, {"Location": _outcome(claim)})
+        answer = taken_answer(claim, place[0])
+        return JSONResponse(answer, 202, {"Location": answer["outcome"]} if "outcome" in answer else None)
 
     return router
 
@@ -93,14 +95,13 @@ def company_of(holder: Holder) -> str:
 
 
 def taken_answer(claim: Envelope, place: Place) -> dict[str, Any]:
-    """What is told of a claim that the broker holds."""
+    """What is told of a claim that the broker holds, and where to ask what became of it: here, or elsewhere."""
     said = {"id": claim.id, "source": claim.source, "stream": place.stream, "sequence": place.sequence}
-    return {**said, "outcome": _outcome(claim)}
-
-
-def _outcome(claim: Envelope) -> str:
-    """Where the sender asks what became of the event."""
-    return f"/outcomes?{urlencode({'source': claim.source, 'id': claim.id})}"
+    outcome = f"/outcomes?{urlencode({'source': claim.source, 'id': claim.id})}"
+    owner = reader().entry(claim.type).owner
+    if owner == SERVICE:
+        return {**said, "outcome": outcome}
+    return {**said, "taken_by": owner, "detail": f"What became of it is said by {owner}: ask there for {outcome}"}
 
 
 def closed_answer(closed: IntakeClosed) -> HTTPException:

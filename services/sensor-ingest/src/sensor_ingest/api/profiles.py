@@ -1,5 +1,6 @@
 """Device profiles: those that ship with the service, and a company's own."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, cast
@@ -102,7 +103,7 @@ async def _check(tx: Transaction, company: str, said: ProfileDeclaredV1) -> None
             units.check_unit(measurement.unit)
         except ValueError as error:
             raise Refused(Reason.UNIT_UNKNOWN, f"$.measurements[{number}].unit", str(error)) from None
-    if faults := codecs.check_profile(profile_of(company, said)):
+    if faults := await asyncio.to_thread(codecs.check_profile, profile_of(company, said)):
         raise Refused(Reason.PROFILE_INVALID, "$.vectors", faults[0])
 
 

@@ -104,5 +104,6 @@ def _shown(
     now: datetime,
 ) -> dict[str, Any]:
     intervals = [s.interval_seconds for s in device.datastreams.values() if s.interval_seconds] if device else []
-    said = radio.summary(counts, latest, min(intervals, default=None), now)
+    declared = device.declared[0] if device else None
+    said = radio.summary(counts, latest, min(intervals, default=None), now, declared)
     return {"partner": partner, "device": device.device if device else None, "hardware": hardware, **said}

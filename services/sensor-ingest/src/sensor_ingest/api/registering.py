@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
@@ -20,7 +20,7 @@ from oker_identity import Holder, require
 from sensor_ingest import domain, gateway, onboarding, store, units
 from sensor_ingest.api.events import closed_answer, company_of, media_type, read_body, taken_answer
 from sensor_ingest.api.profiles import known_profiles
-from sensor_ingest.domain import Terms
+from sensor_ingest.domain import Stay, Terms
 from sensor_ingest.gateway import IntakeClosed, Place
 from sensor_ingest.onboarding import Result
 
@@ -51,7 +51,8 @@ def build(bus: Bus) -> APIRouter:
         names = {(company, row.cells["device"]) for row in rows if row.cells.get("device")}
         async with bus.transaction() as tx:
             found = await store.devices(tx.session, names)
-            terms = await _terms(bus, tx, company)
+            stays = await store.by_hardware(tx.session, {(company, onboarding.hardware_of(row)) for row in rows})
+            terms = await _terms(bus, tx, company, stays)
         known = {device: state for (_, device), state in found.items()}
         results, claims = await asyncio.to_thread(onboarding.judge, company, rows, known, terms)
         places = await gateway.hand_in_all(bus.jetstream, company, list(claims.values()))
@@ -70,11 +71,15 @@ def build(bus: Bus) -> APIRouter:
     return router
 
 
-async def _terms(bus: Bus, tx: Transaction, company: str) -> Terms:
-    """What declarations of a company are held against."""
+async def _terms(bus: Bus, tx: Transaction, company: str, stays: Mapping[tuple[str, str], Sequence[Stay]]) -> Terms:
+    """What declarations of a company are held against; ``stays`` of the hardware that they name."""
     partner = bus.partners.current().partners.get(company) if bus.partners else None
     has_profile = await known_profiles(tx, company)
-    return Terms(partner.datasets if partner else (), units.check_unit, has_profile, tx.now)
+
+    def holder(hardware: str) -> str | None:
+        return domain.first_holder(stays.get((company, hardware), ()))
+
+    return Terms(partner.datasets if partner else (), units.check_unit, has_profile, tx.now, holder)
 
 
 def _handed_in(

@@ -7,7 +7,7 @@ from sensor_ingest.codecs.decoding import decode_frame, decode_frames, decode_js
 from sensor_ingest.codecs.javascript import Frame
 from sensor_ingest.codecs.profile import Codec, Decoded, Measurement, Profile, TimeFormat, Vector
 from sensor_ingest.codecs.shipped import builtin
-from sensor_ingest.codecs.vectors import check_profile
+from sensor_ingest.codecs.vectors import Tried, check_profile, try_vectors
 
 __all__ = [
     "Codec",
@@ -16,10 +16,12 @@ __all__ = [
     "Measurement",
     "Profile",
     "TimeFormat",
+    "Tried",
     "Vector",
     "builtin",
     "check_profile",
     "decode_frame",
     "decode_frames",
     "decode_json",
+    "try_vectors",
 ]

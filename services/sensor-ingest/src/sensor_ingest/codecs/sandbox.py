@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from threading import Lock
 
 from sensor_ingest.codecs import engine
@@ -30,23 +31,28 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._left = b""
         self._lock = Lock()
+        self._loaded: set[str] = set()
+        """Keys of what was loaded into the process, as far as known: it forgets what is used least."""
 
     def run(self, key: str, text: str, script: str, variables: str) -> Ran:
         """Call a codec; load it first where that is needed. A process that dies over it costs this call only."""
         with self._lock:
             try:
                 ran = self._ask([key, text])
-                return self._ask([key, text, script, variables]) if ran.kind == "unknown" else ran
+                if ran.kind == "unknown":
+                    ran = self._ask([key, text, script, variables])
+                self._loaded.add(key) if ran.kind == "answer" else self._loaded.discard(key)
+                return ran
             except (OSError, EOFError):
                 return self._died()
 
     def run_some(self, calls: Sequence[Call]) -> list[Ran]:
-        """Call codecs in one go, as many as fit into the pipe, up to the first that has to be stopped.
+        """Call codecs in one go, as many as fit into the pipe, up to the first that has to be loaded or stopped.
 
         Returns:
             The ends of the first calls, at least one.
         """
-        window = list(_fitting(calls))
+        window = list(takewhile(lambda call: call[0] in self._loaded, _fitting(calls))) or [calls[0]]
         with self._lock:
             found = self._answers(window)
         ends: list[Ran] = []
@@ -127,6 +133,7 @@ class Sandbox:
         assert self._process
         process, self._process = self._process, None
         self._left = b""
+        self._loaded.clear()
         atexit.unregister(self.end)
         for pipe in (process.stdin, process.stdout):
             with suppress(BrokenPipeError):

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +30,42 @@ def check_profile(profile: Profile) -> list[str]:
             faults += _tried(profile, vector, f"vectors[{number}]")
         faults += [] if faults else _uncovered(profile)
     return faults[:MAX_FAULTS]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one vector: its faults; what was decoded and its numbers, or the errors in their place."""
+
+    faults: tuple[str, ...]
+    data: Any | None = None
+    numbers: tuple[Decoded, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+def try_vectors(profile: Profile) -> list[Tried]:
+    """Each vector by itself, to be looked at while a codec is written."""
+    return [_looked_at(profile, vector, f"vectors[{number}]") for number, vector in enumerate(profile.vectors)]
+
+
+def _looked_at(profile: Profile, vector: Vector, place: str) -> Tried:
+    faults = tuple(_tried(profile, vector, place))
+    try:
+        data = _result(profile, vector)
+        return Tried(faults, data, tuple(_numbers(profile, vector, data)))
+    except CodecErrors as error:
+        return Tried(faults, errors=tuple(shown(text, 200) for text in error.errors))
+    except (Refused, ValueError) as error:
+        return Tried(faults, errors=(error.detail if isinstance(error, Refused) else str(error),))
+
+
+def _numbers(profile: Profile, vector: Vector, data: Any) -> list[Decoded]:
+    if profile.codec in ("javascript", "object"):
+        return measured(data, profile.measurements)
+    payload = bytes.fromhex(vector.bytes)
+    if profile.codec in ("senml", "json"):
+        found = decode_json(profile, vector.body.encode() or payload, now=RECEIVED)
+        return [decoded for _, values in found for decoded in values]
+    return decode_frame(profile, payload, vector.f_port, RECEIVED)
 
 
 def _shape(profile: Profile) -> Iterator[str]:
@@ -92,10 +129,7 @@ def _result(profile: Profile, vector: Vector) -> Any:
         data = decoded_data(profile, payload, vector.f_port, RECEIVED, decoded, time.monotonic)
         measured(data, profile.measurements)
         return data
-    if profile.codec in ("senml", "json"):
-        found = decode_json(profile, vector.body.encode() or payload, now=RECEIVED)
-        return _by_property([decoded for _, values in found for decoded in values])
-    return _by_property(decode_frame(profile, payload, vector.f_port, RECEIVED))
+    return _by_property(_numbers(profile, vector, None))
 
 
 def _by_property(found: list[Decoded]) -> dict[str, Any]:

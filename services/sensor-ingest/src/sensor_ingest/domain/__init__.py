@@ -19,6 +19,7 @@ from sensor_ingest.domain.devices import (
     current,
     datastream_id,
     device_at,
+    first_holder,
     hardware_id,
     is_news,
     move,
@@ -37,6 +38,7 @@ from sensor_ingest.domain.readings import (
     judge,
     months,
     outcomes,
+    same_unit_only,
 )
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "current",
     "datastream_id",
     "device_at",
+    "first_holder",
     "hardware_id",
     "is_news",
     "judge",
@@ -76,5 +79,6 @@ __all__ = [
     "outcomes",
     "register",
     "replace_hardware",
+    "same_unit_only",
     "stays",
 ]

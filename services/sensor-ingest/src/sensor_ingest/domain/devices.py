@@ -3,8 +3,8 @@
 A *device* is a measuring point (SensorThings: Thing) and keeps its name for good; *hardware* is the apparatus that
 is mounted there since a time. What is said of a device may come in any order, late and twice: of several
 declarations the one with the greatest :data:`Version` counts, datastreams are only added, mountings and placements
-are sets by time. So all orders end in the same state, except where a datastream's unit or dataset is contradicted:
-there the first that came stays, since values are kept under it.
+are sets by time. So all orders end in the same state, except where a datastream's unit or dataset is contradicted,
+or two devices are declared with one hardware: there the first that came stays, since values are kept under it.
 """
 
 import re
@@ -123,10 +123,12 @@ class Terms:
 
     datasets: Container[str]
     """Those of the company."""
-    check_unit: Callable[[str], None]
-    """Raises a ValueError with a sentence where a unit is not of UCUM."""
+    check_unit: Callable[[str, str], None]
+    """Raises a ValueError with a sentence where a unit is not of UCUM, or not one for what is measured."""
     has_profile: Callable[[ProfileRef], bool]
     now: datetime
+    holder: Callable[[str], str | None] = lambda _: None
+    """The device of the company that was declared with a hardware, and so has it from the beginning."""
 
 
 class Stay(NamedTuple):
@@ -167,8 +169,9 @@ def register(declared: Device, known: Device | None, terms: Terms) -> Device:
 
     Raises:
         NotAcceptable: ``dataset_unknown``, ``unit_unknown``, ``unit_changed`` where the unit or dataset of a
-            datastream would change, ``profile_unknown``, ``time_in_future`` and ``time_too_old`` for the event's
-            time, or ``field_value_invalid`` where a range is empty or the device would get too many datastreams.
+            datastream would change, ``profile_unknown``, ``hardware_taken`` where it would take another device's
+            hardware with all its past, ``time_in_future`` and ``time_too_old`` for the event's time, or
+            ``field_value_invalid`` where a range is empty or the device would get too many datastreams.
     """
     _check_time("time", declared.declared[0], terms.now)
     kept = known.datastreams if known else {}
@@ -179,10 +182,23 @@ def register(declared: Device, known: Device | None, terms: Terms) -> Device:
         raise NotAcceptable("profile_unknown", "profile", detail)
     merged = _joined(kept, declared.datastreams)
     _check_size(merged.values())
+    newest = max(known or declared, declared, key=lambda device: device.declared)
+    if known is None or newest.hardware != known.hardware:
+        _check_hardware(newest, terms)
     if known is None:
         return replace(declared, datastreams=merged)
-    newest = max(known, declared, key=lambda device: device.declared)
     return replace(newest, datastreams=merged, mountings=known.mountings, placements=known.placements)
+
+
+def _check_hardware(device: Device, terms: Terms) -> None:
+    """A declaration speaks of all time, so it would take what the hardware said at the other device, too."""
+    other = terms.holder(device.hardware)
+    if other not in (None, device.device):
+        detail = (
+            f"Hardware {device.hardware!r} is that of device {other!r}, with all that it ever said. Name another one; "
+            f"or if it is at {device.device!r} now, leave it out here and say sensor.device_replaced.v1 with the time."
+        )
+        raise NotAcceptable("hardware_taken", "hardware", detail)
 
 
 def _profile_name(profile: ProfileRef) -> str:
@@ -216,7 +232,7 @@ def _check_declared(stream: Datastream, before: Datastream | None, terms: Terms,
 
 def _check_unit(stream: Datastream, terms: Terms, where: str) -> None:
     try:
-        terms.check_unit(stream.unit)
+        terms.check_unit(stream.unit, f"{stream.property} {stream.observed_property}")
     except ValueError as error:
         raise NotAcceptable("unit_unknown", f"{where}.unit", str(error)) from None
 
@@ -312,6 +328,11 @@ def stays(hardware: str, mountings: Mapping[str, Sequence[Mounting]]) -> tuple[S
         Stay(since, _earlier(began[since][2], left), began[since][1])
         for since, left in zip(times, [*times[1:], None], strict=False)
     )
+
+
+def first_holder(places: Sequence[Stay]) -> str | None:
+    """The device that an apparatus was declared with; ``None`` if it came to wherever it was at a time."""
+    return next((stay.device for stay in places if stay.since == EVER), None)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:

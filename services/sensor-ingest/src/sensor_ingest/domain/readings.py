@@ -13,8 +13,8 @@ EventRow = tuple[UUID, datetime, UUID]
 """Datastream, phenomenon time and event: of these three there is one row."""
 Month = tuple[int, int]
 """Year and month, UTC."""
-Convert = Callable[[float, str, str], float | None]
-"""A value from one unit to another (UCUM); ``None`` if the units are not of one kind."""
+Convert = Callable[[float, str, str], float]
+"""A value from one unit to another (UCUM); raises a ValueError with a sentence where that cannot be."""
 
 
 class Claimed(Protocol):
@@ -73,9 +73,15 @@ class Observation(NamedTuple):
         return self.reading.result_time, self.reading.event_source, self.reading.event_id
 
 
-def same_unit_only(value: float, said: str, kept: str) -> float | None:
-    """Convert nothing."""
-    return value if said == kept else None
+def same_unit_only(value: float, said: str, kept: str) -> float:
+    """Convert nothing.
+
+    Raises:
+        ValueError: the units differ.
+    """
+    if said != kept:
+        raise ValueError(f"{said!r} cannot be converted to it.")
+    return value
 
 
 def judge(
@@ -163,11 +169,11 @@ def _accepted(
 
 
 def _converted(result: Claimed, stream: Datastream, convert: Convert) -> float:
-    value = convert(result.value, result.unit or stream.unit, stream.unit)
-    if value is None:
-        detail = f"{result.property} is kept in {stream.unit!r}; {result.unit!r} cannot be converted to it."
-        raise NotAcceptable("unit_mismatch", "unit", detail)
-    return value
+    try:
+        return convert(result.value, result.unit or stream.unit, stream.unit)
+    except ValueError as error:
+        detail = f"{result.property} is kept in {stream.unit!r}. {error}"
+        raise NotAcceptable("unit_mismatch", "unit", detail) from None
 
 
 def months(readings: Sequence[Reading]) -> set[Month]:

@@ -1,6 +1,6 @@
 """What companies claim, read and validated message by message, without any I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,10 +18,13 @@ from oker_contracts.sensor.readings_reported_v1 import ReadingsReportedV1
 from oker_contracts.sensor.uplink_redecoded_v1 import UplinkRedecodedV1
 from oker_contracts.sensor.webhook_received_v1 import WebhookReceivedV1
 from sensor_ingest import domain, lorawan, topics
+from sensor_ingest.codecs import Decoded
 from sensor_ingest.domain import Device, NotAcceptable, Observation, Reading
 from sensor_ingest.lorawan import NetworkEvent
 
 REASONS = {str(reason): reason for reason in Reason}
+CARRIERS = (MqttMessageReceivedV1, WebhookReceivedV1)
+"""What others said is inside of these."""
 
 
 class PlainMessage(NamedTuple):
@@ -50,6 +53,12 @@ class Claim:
     """The apparatus, or the device, that it names outside of its readings."""
     heard: NetworkEvent | None = None
     plain: PlainMessage | None = None
+    network_object: Any = None
+    """What the network server had decoded of an uplink that is decoded once more."""
+    decoded: list[Decoded] | Refused | None = None
+    """What a company's own codec made of its bytes, where it was called ahead of its turn."""
+    place: str = "$"
+    """Where in an uplink its numbers stand."""
     readings: Sequence[Reading] = ()
     paths: tuple[str, ...] = ()
     """Where each reading stands in the message; empty where the fields' places are known otherwise."""
@@ -94,13 +103,24 @@ def prepare(deliveries: list[Delivery]) -> list[Claim]:
 
 
 def said(delivery: Delivery) -> tuple[str, str] | None:
-    """Source and id of what a message says, as far as they can be read."""
+    """Source and id of what a message says, as far as they can be read; read whole only where they stand inside."""
+    if not any(f".{carrier.TYPE}" in delivery.subject for carrier in CARRIERS):
+        return delivery.said()
     return _prepared(delivery).said or delivery.said()
 
 
 def change_the_registry(claims: list[Claim]) -> bool:
     """Whether devices or profiles are declared: readings of later batches are held against them."""
     return any(claim.registers for claim in claims)
+
+
+def until_the_registry_changes(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
+    """The same in runs, whose messages are held against the same registry: each declaration ends one."""
+    start = 0
+    for number, claim in enumerate(claims, 1):
+        if claim.registers or number == len(claims):
+            yield claims[start:number]
+            start = number
 
 
 def _prepared(delivery: Delivery) -> Claim:
@@ -117,9 +137,10 @@ def _prepared(delivery: Delivery) -> Claim:
 
 def _read(claim: Claim, event: Event[Any], key: UUID) -> None:
     data = event.data
+    if type(data) is ReadingReportedV1:  # nearly all; a pattern asks the class of an abstract base class, which is slow
+        claim.readings = [_reading(event, data, key)]
+        return
     match data:
-        case ReadingReportedV1():
-            claim.readings = [_reading(event, data, key)]
         case ReadingsReportedV1():
             claim.readings = [_reading(event, one, key) for one in data.readings]
             claim.paths = tuple(f"$.readings[{number}]" for number in range(len(data.readings)))

@@ -123,7 +123,13 @@ def _changed(partner: str, event: Event[Any], registry: Registry, datasets: Cont
         case DeviceMovedV1():
             return domain.move(data.device, known, Placement(_point(data.location), data.moved_at, said), now)
         case _:
-            terms = Terms(datasets, units.check_unit, lambda ref: registry.profile(partner, *ref) is not None, now)
+            terms = Terms(
+                datasets,
+                units.check_unit,
+                has_profile=lambda ref: registry.profile(partner, *ref) is not None,
+                now=now,
+                holder=lambda hardware: domain.first_holder(registry.stays.get((partner, hardware), ())),
+            )
             return domain.register(device_of(partner, data, said), known, terms)
 
 

@@ -49,10 +49,20 @@ class Registry:
         versions = self.profiles.get((partner, name)) or _shipped().get(name, {})
         return versions.get(version or max(versions, default=0))
 
+    @property
+    def coding(self) -> set[str]:
+        """The companies that have codecs of their own in JavaScript."""
+        return {
+            partner
+            for (partner, _), versions in self.profiles.items()
+            if any(profile.codec == "javascript" for profile in versions.values())
+        }
+
     def changed(self, device: Device) -> None:
         """Later messages of the batch are held against the device as it is now."""
+        before = self.devices.get(device.key, device)
         self.devices[device.key] = device
-        for hardware in {mounting.hardware for mounting in device.all_mountings}:
+        for hardware in {mounting.hardware for mounting in (*before.all_mountings, *device.all_mountings)}:
             key = (device.partner, hardware)
             if key not in self.asked:
                 continue  # nobody asks for it in this batch

@@ -11,20 +11,22 @@ import structlog
 from opentelemetry import trace
 
 from oker_bus import Cause, Delivery, Reason, Refused, Transaction, metrics
-from oker_bus.batch import Ended, already_settled, already_taken, save_ends, save_taken
+from oker_bus.batch import MAX_ROWS, Ended, already_settled, already_taken, refusals_of, save_ends, save_taken
 from oker_bus.edge import BURY_FAILED_AFTER, Edge, span_links
 from oker_bus.partners import PartnersFile
 from oker_bus.store import Counts, Outcome
 from sensor_ingest import domain, lorawan, store, units
 from sensor_ingest.domain import NotAcceptable, Observation, Reading
 from sensor_ingest.handlers import announcing, registering
-from sensor_ingest.handlers.claims import Claim, prepare, refusal
-from sensor_ingest.handlers.decoding import decode, path_of
+from sensor_ingest.handlers.claims import Claim, prepare, refusal, until_the_registry_changes
+from sensor_ingest.handlers.decoding import decode, decode_ahead, path_of, recall_times
 from sensor_ingest.handlers.registry import Registry
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("sensor_ingest")
 Judged = tuple[list[Observation], list[tuple[int, NotAcceptable]]]
+Rejected = tuple[int, int, int, NotAcceptable]
+"""A number that was refused: its part, counted from one through the message; its reading and its place there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,6 @@ class Ingest:
         with tracer.start_as_current_span("ingest batch", links=links, attributes={"oker.messages": len(claims)}):
             async with self.edge.transaction(Cause(first.stream, str(first.sequence))) as tx:
                 outcomes = await self._ingest(claims, tx)
-            self.months.update(_months(claims))
         _report(claims)
         return list(outcomes)
 
@@ -64,11 +65,14 @@ class Ingest:
 
     async def take(self, claims: Sequence[Claim], tx: Transaction) -> list[Ended]:
         """What becomes of messages that have not ended: all is saved and announced but the ends themselves."""
+        await recall_times(claims, tx)
         registry = await registering.load(tx, claims, self.registry)
         changing = [claim for claim in claims if claim.registers]
         taken = await already_taken(tx, self.consumer, [c.event_key for c in changing if c.event_key])
-        for claim in claims:
-            self._decide(claim, registry, taken, tx.now)
+        for run in until_the_registry_changes(claims):
+            await decode_ahead(run, registry, tx)
+            for claim in run:
+                self._decide(claim, registry, taken, tx.now)
         await save_taken(tx, self.consumer, {c.event_key for c in changing if c.event_key and _is_new(c)})
         await registering.save(tx, changing)
         await self._save_observations(claims, tx)
@@ -103,7 +107,7 @@ class Ingest:
             return
         if len(claim.readings) == 1:
             claim.accepted, rejected = self._judged(claim.readings[0], registry, now)
-            claim.rejected = [_rejected(claim, error, 0, position, position) for position, error in rejected]
+            claim.rejected = _rejected(claim, [(position + 1, 0, position, error) for position, error in rejected])
         elif claim.readings:
             self._judge_each(claim, registry, now)
 
@@ -116,14 +120,14 @@ class Ingest:
         before = 0
         named: dict[tuple[str, datetime], set[str]] = {}
         accepted: list[Observation] = []
-        refused: list[tuple[int, Refused]] = []
+        refused: list[Rejected] = []
         for number, reading in enumerate(claim.readings):
             names = named.setdefault((reading.device, reading.phenomenon_time), set())
             good, bad = self._judged(reading, registry, now, names)
             accepted += good
-            refused += [_rejected(claim, error, number, position, before + position) for position, error in bad]
+            refused += [(before + position + 1, number, position, error) for position, error in bad]
             before += len(reading.results)
-        claim.accepted, claim.rejected = accepted, refused
+        claim.accepted, claim.rejected = accepted, _rejected(claim, refused)
 
     def _register(self, claim: Claim, registry: Registry, taken: set[UUID], now: datetime) -> None:
         """What was taken before must not undo what came later; readings carry their event in their rows."""
@@ -141,7 +145,9 @@ class Ingest:
         if not observations:
             return
         raw = await tx.raw()
-        await store.make_partitions(raw, _months(saving) - self.months)
+        months = _months(saving) - self.months
+        await store.make_partitions(self.edge.sessions, months)
+        self.months.update(months)
         inserted = await store.insert_observations(raw, observations, tx.now)
         outcomes = domain.outcomes(observations, inserted)
         start = 0
@@ -151,7 +157,11 @@ class Ingest:
             start = end
 
     async def give_up(self, delivery: Delivery) -> Outcome | None:
-        """A message that failed alone as well: again after a pause, then buried."""
+        """A message that failed alone as well: again after a pause, then buried.
+
+        What was known of the partitions may be why: the operator drops months that are old enough.
+        """
+        self.months.clear()
         if delivery.deliveries < BURY_FAILED_AFTER:
             return None
         return await self.edge.bury(delivery, Refused(Reason.HANDLER_FAILED))
@@ -178,9 +188,19 @@ async def _save_heard(claims: Sequence[Claim], tx: Transaction) -> None:
         new.discard(key)
 
 
-def _rejected(claim: Claim, error: NotAcceptable, reading: int, result: int, before: int) -> tuple[int, Refused]:
-    """A number that was refused, with its part: parts count from one, ``before`` others stand in front of it."""
-    return before + 1, refusal(error, path_of(claim)(error.field, reading, result))
+def _rejected(claim: Claim, rejected: Sequence[Rejected]) -> list[tuple[int, Refused]]:
+    """The numbers that were refused, by part; beyond the first they share a row, and its words, for each reason."""
+    found: list[tuple[int, Refused]] = []
+    shared: dict[str, Refused] = {}
+    place = path_of(claim)
+    for part, reading, result, error in rejected:
+        told = shared.get(error.code)
+        if told is None:
+            told = refusal(error, place(error.field, reading, result))
+            if len(found) >= MAX_ROWS:
+                shared[error.code] = told
+        found.append((part, told))
+    return found
 
 
 def _end(claim: Claim, now: datetime) -> Ended:
@@ -190,7 +210,7 @@ def _end(claim: Claim, now: datetime) -> Ended:
     if stored == read and not claim.refused:
         return Ended(claim.delivery, "duplicate" if claim.repeated else "settled", Counts(read, stored), (), claim.said)
     counts = Counts(read, stored, outcomes.count("duplicate"), outcomes.count("corrected"), len(rejected))
-    refusals = [claim.delivery.quarantined(refused, now, part) for part, refused in rejected]
+    refusals = refusals_of(claim.delivery, rejected, now)
     if claim.refused:
         refusals.append(claim.delivery.quarantined(claim.refused, now))
     return Ended(claim.delivery, _outcome(claim), counts, refusals, claim.said)

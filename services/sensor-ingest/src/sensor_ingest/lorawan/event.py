@@ -48,6 +48,9 @@ class NetworkEvent:
     network_object: Any | None
     state: dict[str, Any]
     network: Network
+    timed: bool = True
+    """Whether the network server says the time. If not, it differs when the same is said again, and the identity, which
+    is made from all else that is said, does not."""
 
     @property
     def source(self) -> str:
@@ -60,20 +63,18 @@ PATHS: Mapping[Network, Mapping[str, str]] = {
         "device": "$.deviceInfo.devEui",
         "phenomenon_time": "$.time",
         "result_time": "$.time",
-        "property": "$.data",
-        "unit": "$.data",
-        "value": "$.data",
+        "frame": "$.data",
+        "object": "$.object",
     },
     "things-stack": {
         "device": "$.end_device_ids.dev_eui",
         "phenomenon_time": "$.uplink_message.received_at",
         "result_time": "$.uplink_message.received_at",
-        "property": "$.uplink_message.frm_payload",
-        "unit": "$.uplink_message.frm_payload",
-        "value": "$.uplink_message.frm_payload",
+        "frame": "$.uplink_message.frm_payload",
+        "object": "$.uplink_message.decoded_payload",
     },
 }
-"""Where in a body a field of a reading comes from."""
+"""Where in a body a reading comes from: its numbers from the frame, or from what the network server decoded of it."""
 
 
 def frame_bytes(data: str, path: str) -> bytes:

@@ -22,12 +22,19 @@ def is_dev_eui(hardware: str) -> bool:
     return DEV_EUI.fullmatch(hardware) is not None
 
 
-def summary(counts: Mapping[str, Any] | None, latest: Latest, interval: int | None, now: datetime) -> dict[str, Any]:
+def summary(
+    counts: Mapping[str, Any] | None,
+    latest: Latest,
+    interval: int | None,
+    now: datetime,
+    declared: datetime | None = None,
+) -> dict[str, Any]:
     """One device in a few figures.
 
     Args:
         counts: as of :func:`sensor_ingest.store.lorawan.counts`; ``None`` if nothing was heard.
         interval: how often an uplink is expected, in seconds, if the device's datastreams say so.
+        declared: since when, if none was heard.
     """
     uplink, health = latest.get("up", {}), _health(latest)
     seen = uplink.get("time")
@@ -35,7 +42,7 @@ def summary(counts: Mapping[str, Any] | None, latest: Latest, interval: int | No
         "last_seen": seen,
         "last_f_cnt": uplink.get("f_cnt"),
         "expected_interval_seconds": interval,
-        "late": is_late(seen, interval, now),
+        "late": is_late(seen or declared, interval, now),
         **{name: value for name, value in (counts or NOTHING).items() if name != "hardware"},
         **health,
         "signal": {name: uplink.get("state", {}).get(name) for name in ("rssi", "snr", "gateways", "spreading_factor")},

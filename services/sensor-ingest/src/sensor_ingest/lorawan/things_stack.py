@@ -6,6 +6,7 @@ JSON mapping of proto3, which leaves out what is zero, empty or false.
 
 import re
 from datetime import datetime
+from hashlib import blake2b
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -14,6 +15,7 @@ from oker_contracts import Reason, Refused
 from oker_contracts.base import Instant, parse_instant
 from sensor_ingest.lorawan.dialects import refusal
 from sensor_ingest.lorawan.event import (
+    MAX_GATEWAYS,
     Kind,
     NetworkEvent,
     frame_bytes,
@@ -192,8 +194,9 @@ def _uplink(said: Message, up: Uplink, received_at: datetime) -> NetworkEvent:
     """A simulated uplink comes from a person at the console, not from a device: it carries no reading."""
     ids = said.end_device_ids
     session = up.session_key_id or ids.dev_addr
-    heard = up.received_at or said.received_at
-    identity = f"{session or ''}-{up.f_cnt}-{utc(heard).isoformat() if heard else ''}"
+    heard = _heard(said, up)
+    payload = frame_bytes(up.frm_payload, "$.uplink_message.frm_payload")
+    identity = f"{session or ''}-{up.f_cnt}-{utc(heard).isoformat() if heard else _frame_id(up.f_port, payload)}"
     battery = up.last_battery_percentage
     state = known(
         dev_addr=ids.dev_addr,
@@ -210,11 +213,26 @@ def _uplink(said: Message, up: Uplink, received_at: datetime) -> NetworkEvent:
         session=session,
         f_cnt=None if simulated else up.f_cnt,
         f_port=None if simulated else up.f_port,
-        payload=None if simulated else frame_bytes(up.frm_payload, "$.uplink_message.frm_payload"),
+        payload=None if simulated else payload,
         network_object=None if simulated else up.decoded_payload,
         state=state | {"simulated": True} if simulated else state,
         network="things-stack",
+        timed=heard is not None,
     )
+
+
+def _heard(said: Message, up: Uplink) -> datetime | None:
+    """The network server's time: of the uplink, of the message, or the first at which a gateway's frame came in."""
+    heard = up.received_at or said.received_at
+    if heard is not None or not isinstance(up.rx_metadata, list):
+        return heard
+    gateways = up.rx_metadata[:MAX_GATEWAYS]
+    return min(filter(None, (_instant(member(gateway, "received_at")) for gateway in gateways)), default=None)
+
+
+def _frame_id(f_port: int, payload: bytes) -> str:
+    """What tells an uplink from another one of its session and counter, where no time does."""
+    return f"{f_port}.{blake2b(payload, digest_size=8).hexdigest()}"
 
 
 def _other(name: str, said: Message, rest: dict[str, Any], received_at: datetime) -> NetworkEvent:
@@ -234,6 +252,7 @@ def _other(name: str, said: Message, rest: dict[str, Any], received_at: datetime
         network_object=None,
         state=state,
         network="things-stack",
+        timed=time is not None,
     )
 
 

@@ -11,8 +11,9 @@ from sensor_ingest.store.devices import (
     registry_versions,
     save_devices,
 )
-from sensor_ingest.store.lorawan import save_events
-from sensor_ingest.store.observations import insert_observations, make_partitions, observations, recount
+from sensor_ingest.store.lorawan import first_times, network_objects, save_events
+from sensor_ingest.store.observations import insert_observations, observations, recount
+from sensor_ingest.store.partitions import make_partitions, make_partitions_ahead
 from sensor_ingest.store.profiles import profiles, save_profiles
 
 __all__ = [
@@ -20,11 +21,14 @@ __all__ = [
     "choose_devices",
     "devices",
     "devices_of",
+    "first_times",
     "insert_observations",
     "last_seen",
     "lock_devices",
     "make_partitions",
+    "make_partitions_ahead",
     "metadata",
+    "network_objects",
     "observations",
     "profiles",
     "recount",

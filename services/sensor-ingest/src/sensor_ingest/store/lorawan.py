@@ -8,7 +8,7 @@ are. The BRIN index finds a span of time of all devices and costs next to nothin
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, SmallInteger, Text, text
@@ -39,6 +39,8 @@ class LorawanEventRow(Base, table=True):
     f_cnt: int | None = Field(default=None, sa_type=BigInteger)
     f_port: int | None = Field(default=None, sa_type=SmallInteger)
     payload: bytes | None = Field(default=None, sa_type=LargeBinary)
+    object: str | None = Field(default=None, sa_type=Text)
+    """JSON of what the network server had decoded: text, since no column of JSON holds NUL."""
     state: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     recorded_at: datetime = Field(sa_type=DateTime(timezone=True))
 
@@ -56,11 +58,13 @@ class Uplink:
 
 INSERT_EVENTS = """
 INSERT INTO lorawan_event
-  (partner, hardware, time, id, kind, session, f_cnt, f_port, payload, state, recorded_at)
-SELECT e.partner, e.hardware, e.time, e.id, e.kind, e.session, e.f_cnt, e.f_port, e.payload, e.state::jsonb, $11
+  (partner, hardware, time, id, kind, session, f_cnt, f_port, payload, object, state,
+   recorded_at)
+SELECT e.partner, e.hardware, e.time, e.id, e.kind, e.session, e.f_cnt, e.f_port, e.payload, e.object, e.state::jsonb,
+       $12
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-            $8::smallint[], $9::bytea[], $10::text[])
-  AS e(partner, hardware, time, id, kind, session, f_cnt, f_port, payload, state)
+            $8::smallint[], $9::bytea[], $10::text[], $11::text[])
+  AS e(partner, hardware, time, id, kind, session, f_cnt, f_port, payload, object, state)
 ON CONFLICT DO NOTHING
 RETURNING partner, hardware, time, id
 """
@@ -86,7 +90,51 @@ async def save_events(raw: Any, events: Sequence[tuple[str, NetworkEvent]], now:
 
 def _row(partner: str, e: NetworkEvent) -> tuple[Any, ...]:
     state = json.dumps(e.state, separators=(",", ":"))
-    return (partner, e.hardware, e.time, e.id, e.kind, e.session, e.f_cnt, e.f_port, e.payload, state)
+    decoded = None if e.network_object is None else json.dumps(e.network_object, separators=(",", ":"))
+    return (partner, e.hardware, e.time, e.id, e.kind, e.session, e.f_cnt, e.f_port, e.payload, decoded, state)
+
+
+FIRST_TIMES = """
+SELECT partner, hardware, id, min(e.time) AS time FROM lorawan_event AS e
+JOIN unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) AS asked(partner, hardware, time, id)
+  USING (partner, hardware, id)
+WHERE e.time BETWEEN asked.time - $5::interval AND asked.time + $5::interval
+GROUP BY partner, hardware, id
+"""
+TIMELESS = 3_718_204_917
+"""The lock under which events without a time are taken, one batch after the other."""
+
+
+async def first_times(raw: Any, keys: Collection[Key], within: timedelta) -> dict[tuple[str, str, str], datetime]:
+    """When events that say no time were heard first, by company, hardware and id, not further away than ``within``.
+
+    Until the end of the transaction no other one asks: of two copies at once, one would not see the other.
+
+    Args:
+        raw: the asyncpg connection of the transaction.
+        keys: with the time at which each came in.
+    """
+    await raw.execute("SELECT pg_advisory_xact_lock($1)", TIMELESS)
+    rows = await raw.fetch(FIRST_TIMES, *zip(*keys, strict=True), within)
+    return {(row["partner"], row["hardware"], row["id"]): row["time"] for row in rows}
+
+
+NETWORK_OBJECTS = """
+SELECT partner, hardware, time, id, object FROM lorawan_event
+JOIN unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) AS asked(partner, hardware, time, id)
+  USING (partner, hardware, time, id)
+WHERE object IS NOT NULL
+"""
+
+
+async def network_objects(raw: Any, keys: Collection[Key]) -> dict[Key, Any]:
+    """What network servers had decoded of these uplinks, where they had.
+
+    Args:
+        raw: the asyncpg connection of the transaction.
+    """
+    found = await raw.fetch(NETWORK_OBJECTS, *zip(*keys, strict=True))
+    return {(row["partner"], row["hardware"], row["time"], row["id"]): json.loads(row["object"]) for row in found}
 
 
 STEPS = """
@@ -167,7 +215,8 @@ CROSS JOIN LATERAL (
 
 UPLINKS = """
 SELECT hardware, time, id, f_port, payload FROM lorawan_event
-WHERE partner = :partner AND hardware = :hardware AND kind = 'up' AND payload <> ''
+WHERE partner = :partner AND hardware = :hardware AND kind = 'up'
+      AND (payload <> '' OR object IS NOT NULL)
       AND (time, id) > (:after_time, :after_id) AND time < :until
 ORDER BY time, id LIMIT :limit
 """
@@ -212,7 +261,7 @@ async def latest(
 async def uplinks(
     session: AsyncSession, partner: str, hardware: str, after: tuple[datetime, str], until: datetime, limit: int
 ) -> list[Uplink]:
-    """Kept uplinks with bytes, in the order of (time, id), after such a pair and before a time."""
+    """Kept uplinks that carry something, in the order of (time, id), after such a pair and before a time."""
     given = {
         "partner": partner,
         "hardware": hardware,

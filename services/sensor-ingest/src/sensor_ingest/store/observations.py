@@ -5,7 +5,7 @@ batch touches one page of the index a datastream, however many rows there are; a
 is one range of it.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,11 @@ from sqlmodel import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from oker_bus.store import run
-from sensor_ingest.domain import EventRow, Month, Observation
+from sensor_ingest.domain import EventRow, Observation
 from sensor_ingest.store.base import Base
 
-LOCK_DATASTREAMS, LOCK_PARTITIONS = 0x6473, 0x7061
-"""Advisory locks, held until the commit: replicas do not decide at once on one datastream, or make one partition."""
+LOCK_DATASTREAMS = 0x6473
+"""Advisory lock, held until the commit: replicas do not decide at once on one datastream."""
 DATASTREAM_LOCKS = 64
 
 
@@ -161,21 +161,6 @@ def _columns(observations: Sequence[Observation]) -> list[list[Any]]:
         [o.reported and o.reported[0] for o in observations] if converted else [],
         [o.reported and o.reported[1] for o in observations] if converted else [],
     ]
-
-
-async def make_partitions(raw: Any, months: Set[Month]) -> None:
-    """Make the partitions of these months, where they are missing.
-
-    There are few: no time before 2000 or in the future is accepted.
-    """
-    if months:
-        await raw.execute("SELECT pg_advisory_xact_lock($1, 0)", LOCK_PARTITIONS)
-    for year, month in sorted(months):
-        after = f"{year + month // 12:04}-{month % 12 + 1:02}-01"
-        await raw.execute(
-            f"CREATE TABLE IF NOT EXISTS observation_{year:04}_{month:02} PARTITION OF observation "
-            f"FOR VALUES FROM ('{year:04}-{month:02}-01 00:00:00+00') TO ('{after} 00:00:00+00')"
-        )
 
 
 async def observations(

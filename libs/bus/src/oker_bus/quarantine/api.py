@@ -1,0 +1,82 @@
+"""``/quarantine`` of a service."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import ValidationError
+
+from oker_bus.bus import Bus
+from oker_bus.quarantine.mending import Change, attempt, resend_all
+from oker_bus.quarantine.reading import listed, row_of, rows_of, whole
+from oker_contracts import Reason, Refused
+from oker_contracts.base import Slug
+from oker_contracts.envelope import read_json
+from oker_contracts.reading import json_path, reason_of
+from oker_identity import Holder, require
+
+MAX_REQUEST = 2_000_000
+"""Bytes of a mended message with its headers, as JSON."""
+Reads = Annotated[Holder, Depends(require("unit", "partner", "auditor"))]
+Mends = Annotated[Holder, Depends(require("unit", "partner"))]
+
+
+def quarantine_api(bus: Bus) -> APIRouter:
+    """``/quarantine``: a company sees and mends its own, the unit all; the auditor reads."""
+    router = APIRouter(prefix="/quarantine", tags=["quarantine"])
+
+    @router.get("")
+    async def rows(
+        holder: Reads,
+        partner: Slug | None = None,
+        reason: str | None = None,
+        first: Annotated[datetime | None, Query(alias="from")] = None,
+        last: Annotated[datetime | None, Query(alias="until")] = None,
+        state: Literal["open", "mended"] | None = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+        after: int = 0,
+    ) -> list[dict[str, Any]]:
+        """What was refused, the oldest first; go on with ``after=<the last id>``."""
+        said = {"partner": holder.partner or partner, "reason": reason, "first": first, "last": last}
+        async with bus.sessions() as session:
+            return await listed(session, {**said, "state": state, "after": after, "most": limit})
+
+    @router.get("/{id}")
+    async def row(id: int, holder: Reads) -> dict[str, Any]:
+        """One refusal with the headers and the bytes of its message."""
+        async with bus.sessions() as session:
+            found = await row_of(session, id, holder.partner)
+            return whole(found, await rows_of(session, found))
+
+    @router.post("/resend")
+    async def resend_many(
+        holder: Mends, partner: Slug | None = None, reason: str | None = None, after: int = 0
+    ) -> dict[str, Any]:
+        """Take up to 200 open messages once more; go on with ``after=<next>``."""
+        return await resend_all(bus, holder.partner or partner, reason, after, holder.id)
+
+    @router.post("/{id}/resend")
+    async def resend(id: int, holder: Mends) -> dict[str, Any]:
+        """Take the same bytes once more, for example after the device was declared."""
+        return await attempt(bus, id, holder.partner, holder.id, Change())
+
+    @router.post("/{id}/mend")
+    async def mend_one(id: int, request: Request, holder: Mends) -> dict[str, Any]:
+        """Take the message once more with other data, body or headers; see ``Change``."""
+        return await attempt(bus, id, holder.partner, holder.id, await _change(request))
+
+    return router
+
+
+async def _change(request: Request) -> Change:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REQUEST:
+            raise Refused(Reason.BODY_TOO_LARGE, "$", f"A mended message has {MAX_REQUEST} bytes at most.")
+    said = read_json(bytes(body))
+    try:
+        return Change.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(reason_of(first["type"]), json_path(first["loc"]), first["msg"][:200]) from None
