@@ -113,7 +113,7 @@ def test_citizens_select_by_their_approvals() -> None:
         {"voice": "citizens", "title": "Bürger", "kind": "votes", "weight": "0"},
     ]
     rules = {"method": "greedy", "budget_eur": 10_000, "line": "digital"}
-    approvals = {"b1": frozenset({"p3"}), "b2": frozenset({"p3", "p2"})}
+    approvals = {frozenset({"p3"}): 1, frozenset({"p3", "p2"}): 1}
 
     result = compute(content(PROJECTS, voices=voices, selection=rules), PROJECTS, {"board": BOARD}, approvals)
     found = {row["project_id"]: row for row in result["lines"]}

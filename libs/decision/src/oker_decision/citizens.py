@@ -15,6 +15,10 @@ from oker_decision.reading import Invalid
 from oker_decision.reasons import Reason, TooFewVotes
 
 
+Ballots = Iterable[frozenset[str]] | Approvals
+"""One for each citizen, or each with the number of those who cast it."""
+
+
 @dataclass(slots=True)
 class Bloc:
     """Citizens with the same ballot.
@@ -58,12 +62,21 @@ def elect(
     known = {row.project_id: row for row in candidates}
     line, budget = _money(selection)
     costs = {project: known[project].costs.get(line, 0) for project in order}
-    funded = [row.project for row in METHODS[selection.method](costs, approvals.values(), budget)]
+    funded = [row.project for row in METHODS[selection.method](costs, approvals, budget)]
+    inside = set(funded)
     return Portfolio(
-        shares={project: Fraction(1) for project in order if project in set(funded)},
+        shares={project: Fraction(1) for project in order if project in inside},
         value=sum((values[project] for project in funded), Fraction(0)),
         costs={line: sum(costs[project] for project in funded)},
     )
+
+
+def count(approvals: Approvals) -> Counter[str]:
+    """How many citizens approve of each project."""
+    votes: Counter[str] = Counter()
+    for ballot, people in approvals.items():
+        votes.update(dict.fromkeys(ballot, people))
+    return votes
 
 
 def why_not(
@@ -72,7 +85,7 @@ def why_not(
     """Votes and cost of each project that was not funded, and what was left at the end."""
     line, budget = _money(selection)
     left = budget - int(chosen.costs.get(line, 0))
-    votes = Counter(project for ballot in approvals.values() for project in ballot)
+    votes = count(approvals)
     return {
         row.project_id: TooFewVotes(votes[row.project_id], row.costs.get(line, 0), left)
         for row in candidates
@@ -80,7 +93,7 @@ def why_not(
     }
 
 
-def equal_shares(costs: Mapping[str, int], ballots: Iterable[frozenset[str]], budget: int) -> list[Purchase]:
+def equal_shares(costs: Mapping[str, int], ballots: Ballots, budget: int) -> list[Purchase]:
     """The method of equal shares with cost utilities, completed by Phragmén's method.
 
     Each citizen gets an equal share of the budget. A project can be bought if those who approve of it have its cost;
@@ -113,7 +126,7 @@ def equal_shares(costs: Mapping[str, int], ballots: Iterable[frozenset[str]], bu
     return bought + _earn(costs, blocs, budget, {row.project for row in bought})
 
 
-def phragmen(costs: Mapping[str, int], ballots: Iterable[frozenset[str]], budget: int) -> list[Purchase]:
+def phragmen(costs: Mapping[str, int], ballots: Ballots, budget: int) -> list[Purchase]:
     """Phragmén's sequential method for projects with costs.
 
     All citizens earn money at the same speed, from nothing. As soon as those who approve of a project together have its
@@ -126,7 +139,7 @@ def phragmen(costs: Mapping[str, int], ballots: Iterable[frozenset[str]], budget
     return _earn(costs, _blocs(ballots), budget, set())
 
 
-def greedy(costs: Mapping[str, int], ballots: Iterable[frozenset[str]], budget: int) -> list[Purchase]:
+def greedy(costs: Mapping[str, int], ballots: Ballots, budget: int) -> list[Purchase]:
     """The project with the most votes first, then the next that still fits into the budget."""
     blocs = _blocs(ballots)
     votes = _votes(costs, blocs)
@@ -214,7 +227,7 @@ def _buy(project: str, blocs: Sequence[Bloc], amounts: Mapping[int, Fraction]) -
     return Purchase(project, payments)
 
 
-def _blocs(ballots: Iterable[frozenset[str]]) -> list[Bloc]:
+def _blocs(ballots: Ballots) -> list[Bloc]:
     return [Bloc(ballot, size, Fraction(0)) for ballot, size in Counter(ballots).items()]
 
 

@@ -33,6 +33,7 @@ METHODS = ("seats", "portfolio", "equal_shares", "phragmen", "greedy")
 CITIZENS = ("equal_shares", "phragmen", "greedy")
 MAX_SAMPLES = 10_000
 MAX_SCALE = 1_000
+MAX_CRITERIA = MAX_VOICES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +251,8 @@ Tallies = Mapping[str, Mapping[str, Tally | int]]
 
 A ``Tally`` for a voice of kind ``scores`` and for assessments, the number of votes for a voice of kind ``votes``.
 """
-Approvals = Mapping[str, frozenset[str]]
-"""For each citizen who voted, under whatever name: the projects approved of. Only the citizens' methods need them."""
+Approvals = Mapping[frozenset[str], int]
+"""How many citizens approved of exactly these projects. Only the citizens' methods need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +334,9 @@ class Round:
 
 
 def _check(round: Round, path: str) -> None:
+    for name, most in (("criteria", MAX_CRITERIA), ("voices", MAX_VOICES)):
+        if len(getattr(round, name)) > most:
+            raise Invalid(f"{path}.{name}", f"A round has {most} of these at most.")
     no_repeat([row.criterion for row in round.criteria], f"{path}.criteria", ".criterion")
     no_repeat([row.voice for row in round.voices], f"{path}.voices", ".voice")
     for name, total in (

@@ -1,6 +1,5 @@
 """Who is selected, by the method that was frozen, and what stood against the others."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,8 +42,7 @@ def decide(round: Round, candidates: Sequence[Candidate], order: Sequence[Scored
     values = {row.project_id: row.score for row in order}
     if selection.method in CITIZENS:
         chosen = citizens.elect(candidates, values, selection, names, approvals)
-        votes = Counter(project for ballot in approvals.values() for project in ballot)
-        return Outcome(chosen, citizens.why_not(candidates, selection, approvals, chosen), votes)
+        return Outcome(chosen, citizens.why_not(candidates, selection, approvals, chosen), citizens.count(approvals))
     if selection.method == "portfolio":
         chosen = portfolio.optimum(candidates, values, selection, names)
         return Outcome(chosen, portfolio.why_not(candidates, values, selection, names, chosen))

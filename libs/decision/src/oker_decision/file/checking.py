@@ -1,13 +1,15 @@
 """A decision file as a whole: whether its facts fit each other, and whether the result follows from them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from oker_decision.canonical import digest
 from oker_decision.chain import follow
 from oker_decision.file.differences import changed_in_list, first_differences
-from oker_decision.file.judgements import Counted, Judgements, disorder, fingerprint
+from oker_decision.file.judgements import Counted, Judgements, disorder, fingerprint, moment
 from oker_decision.file.lines import Fault, Line
 from oker_decision.file.reading import (
     CANDIDATES,
@@ -49,11 +51,28 @@ def before_counting(read: Read) -> Iterator[Fault]:
     stages = [line.data["stage"] for line in read.facts[MOVED]]
     if stages != STAGES:
         yield Fault(read.facts[MOVED][-1].number, "$.data.stage", stages, STAGES, "The stages of a round are these.")
+    yield from _too_early(read)
     for type, said in ((CANDIDATES, read.one(FROZEN)), (RESULT, read.one(CLOSED))):
         if said.data.get("parts") != len(read.facts[type]):
             found = len(read.facts[type])
             yield Fault(said.number, "$.data.parts", said.data.get("parts"), found, f"So many lines are {type}.")
     yield from _log(read)
+
+
+def _too_early(read: Read) -> Iterator[Fault]:
+    """No stage ends before its deadline unless the round allows it."""
+    round = read.round
+    assert round is not None
+    if round.may_end_early:
+        return
+    ends = (
+        (read.facts[MOVED][-1], "moved_at", round.assessments_until),
+        (read.one(CLOSED), "closed_at", round.ballots_until),
+    )
+    for line, name, until in ends:
+        if moment(line.data.get(name)) <= datetime.fromisoformat(until):
+            sentence = "The stage ended before its deadline, which the round does not allow."
+            yield Fault(line.number, f"$.data.{name}", line.data[name], until, sentence)
 
 
 def _criteria(read: Read) -> Iterator[Fault]:
@@ -156,8 +175,11 @@ def tallies(read: Read, counted: Counted) -> tuple[Tallies, Approvals]:
 
 
 def newest_votes(read: Read) -> dict[str, Sequence[Mapping[str, Any]]]:
-    """The newest count of each voice."""
-    rows = sorted(read.facts.get(VOTES, ()), key=lambda line: int(line.data["version"]))
+    """The newest count of each voice that was recorded in time."""
+    assert read.round is not None
+    until = datetime.fromisoformat(read.round.ballots_until)
+    on_time = [line for line in read.facts.get(VOTES, ()) if moment(line.data.get("recorded_at")) <= until]
+    rows = sorted(on_time, key=lambda line: int(line.data["version"]))
     return {line.data["voice"]: line.data["ballots"] for line in rows}
 
 
@@ -169,12 +191,11 @@ def _votes(ballots: Sequence[Mapping[str, Any]], known: set[str]) -> dict[str, i
     return found
 
 
-def _approvals(ballots: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    return {
-        f"{number}/{person}": frozenset(ballot["approves"])
-        for number, ballot in enumerate(ballots)
-        for person in range(ballot["people"])
-    }
+def _approvals(ballots: Sequence[Mapping[str, Any]]) -> Approvals:
+    found: Counter[frozenset[str]] = Counter()
+    for ballot in ballots:
+        found[frozenset(ballot["approves"])] += ballot["people"]
+    return found
 
 
 def result(read: Read, computed: Mapping[str, Any], result_sha256: str, complete: int) -> Iterator[Fault]:
@@ -197,10 +218,15 @@ def result(read: Read, computed: Mapping[str, Any], result_sha256: str, complete
     if closed.data.get("complete_voters") != complete:
         sentence = "So many members have scored every candidate, or are recused."
         yield Fault(closed.number, "$.data.complete_voters", closed.data.get("complete_voters"), complete, sentence)
-    assert read.round is not None
-    if complete < read.round.quorum:
+    round = read.round
+    assert round is not None
+    early = moment(closed.data.get("closed_at")) <= datetime.fromisoformat(round.ballots_until)
+    if early and complete < len(round.electorate):
+        sentence = "The round was closed before its deadline, though not all members were done."
+        yield Fault(closed.number, "$.data.closed_at", closed.data["closed_at"], round.ballots_until, sentence)
+    if complete < round.quorum:
         sentence = "The quorum was not reached."
-        yield Fault(closed.number, "$.data.complete_voters", complete, read.round.quorum, sentence)
+        yield Fault(closed.number, "$.data.complete_voters", complete, round.quorum, sentence)
 
 
 def _named(line: Line, result_sha256: str) -> Iterator[Fault]:

@@ -31,7 +31,7 @@ def differences(said: Any, computed: Any, path: str) -> Iterator[tuple[str, Any,
     elif isinstance(said, list) and isinstance(computed, list) and len(said) == len(computed):
         for index, (one, other) in enumerate(zip(said, computed, strict=True)):
             yield from differences(one, other, f"{path}[{index}]")
-    elif isinstance(said, bool) != isinstance(computed, bool) or said != computed:
+    elif type(said) is not type(computed) or said != computed:
         yield path, said, computed
 
 

@@ -3,9 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from typing import Any
 
 from oker_decision.reading import Invalid
+
+
+MOST_BYTES = 8_000_000
+"""Of a line; an event of the broker has 1 MB at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,23 @@ class Stopped(Exception):
     """What is wrong is known, and nothing behind it can be understood."""
 
 
+def bounded(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a file or a list; of a line that is too long only as much as tells that it is."""
+    if isinstance(lines, BufferedIOBase):
+        yield from iter(lambda: lines.readline(MOST_BYTES + 1), b"")
+    else:
+        yield from lines
+
+
 def read_object(number: int, raw: bytes) -> dict[str, Any]:
     """The object in a line.
 
     Raises:
-        Unreadable: it is not JSON (RFC 8259), no object, or names a member twice.
+        Unreadable: it is too long, not JSON (RFC 8259), no object, or names a member twice.
     """
+    if len(raw) > MOST_BYTES:
+        sentence = f"A line has {MOST_BYTES} bytes at most; a fact is much shorter."
+        raise Unreadable(Fault(number, "$", len(raw), MOST_BYTES, sentence))
     try:
         said = DECODER.decode(raw.decode())
     except (ValueError, RecursionError) as error:

@@ -41,8 +41,9 @@ PHASES = {
 """The order of the lines; among judgements any order is good."""
 LINKED = (CRITERIA, FROZEN, MOVED, CLOSED, DECISION)
 ONCE = (CRITERIA, FROZEN, CLOSED, DECISION)
+IN_PART = ("round_id", "frozen_sha256", "part")
 LONG = 64
-MOST_FAULTS = 50
+MOST_FAULTS, MOST_VOICES = 50, 120
 PLACE = {"round_id", "frozen_sha256", "project_id", "version", "scores"}
 PLAIN = PLACE | {"voice", "voter", "cast_at"} | {"assessor", "comment", "given_at"}
 """Members of assessments and ballots, without their hash."""
@@ -96,6 +97,8 @@ def take(read: Read, line: Line) -> None:
         raise Unreadable(_unreadable(line, invalid)) from None
     except UnicodeEncodeError:
         raise Unreadable(Fault(line.number, "$.data", None, None, "This holds half a character.")) from None
+    except RecursionError:
+        raise Unreadable(Fault(line.number, "$.data", None, None, "This is nested too deeply.")) from None
 
 
 def _unreadable(line: Line, invalid: Invalid) -> Fault:
@@ -156,10 +159,17 @@ def _frozen(read: Read, line: Line) -> None:
 
 
 def _candidates(read: Read, line: Line) -> None:
+    _only(read, line, {*IN_PART, "candidates"})
     for row, path in items(line.data, "candidates", "$"):
         text(row, "project_id", path)
     _keep(read, line)
     _part(read, line)
+
+
+def _only(read: Read, line: Line, names: set[str]) -> None:
+    """Nothing stands in a line that no hash covers."""
+    for name in sorted(line.data.keys() - names):
+        read.fault(line.number, f"$.data.{name}", line.data[name], None, "No hash covers this; it does not belong here.")
 
 
 def _part(read: Read, line: Line) -> None:
@@ -175,6 +185,7 @@ def _moved(read: Read, line: Line) -> None:
 
 
 def _result(read: Read, line: Line) -> None:
+    _only(read, line, {*IN_PART, "result_sha256", "lines"})
     for row, path in items(line.data, "lines", "$"):
         text(row, "project_id", path)
     _keep(read, line)
@@ -182,6 +193,7 @@ def _result(read: Read, line: Line) -> None:
 
 
 def _log(read: Read, line: Line) -> None:
+    _only(read, line, {"number", "previous_sha256", "type", "data_sha256", "sha256"})
     whole(line.data, "number", "$", 1)
     for name in ("previous_sha256", "type", "data_sha256", "sha256"):
         text(line.data, name, "$")
@@ -200,6 +212,12 @@ def _judged(read: Read, line: Line) -> None:
     found, data = _judgements(read), line.data
     assessed = line.type == ASSESSMENT
     voice = ASSESSMENTS if assessed else text(data, "voice", "$")
+    if voice == ASSESSMENTS and not assessed:
+        raise Invalid("$.voice", "An assessment is no ballot.")
+    if assessed and not isinstance(data.get("comment"), str):
+        raise Invalid("$.comment", "Write a text here.")
+    if len(found.voices.known) >= MOST_VOICES and voice not in found.voices.known:
+        raise Invalid("$.voice", f"Nobody has a round with more than {MOST_VOICES} voices.")
     voter = text(data, "assessor" if assessed else "voter", "$")
     at = text(data, "given_at" if assessed else "cast_at", "$")
     project, version = text(data, "project_id", "$"), whole(data, "version", "$", 1, 2**31 - 1)

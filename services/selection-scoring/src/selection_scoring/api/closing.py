@@ -13,7 +13,7 @@ from oker_bus import Bus
 from oker_contracts.base import Slug
 from oker_contracts.selection.result_recorded_v1 import ResultRecordedV1
 from oker_contracts.selection.round_closed_v1 import RoundClosedV1
-from oker_decision.model import Tallies
+from oker_decision.model import Approvals, Tallies
 from oker_decision.portfolio import Infeasible, Unsolved
 from oker_decision.result import compute, fingerprint
 from oker_identity import Holder, require
@@ -123,7 +123,7 @@ def _result(
     content: Mapping[str, Any],
     candidates: Sequence[Mapping[str, Any]],
     tallies: Tallies,
-    approvals: Mapping[str, frozenset[str]],
+    approvals: Approvals,
 ) -> Result:
     computed = compute(content, candidates, tallies, approvals)
     lines = computed["lines"]

@@ -1,17 +1,18 @@
 """What a round has so far, and what is counted in it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oker_decision.model import Tallies, Tally
+from oker_decision.model import Approvals, Tallies, Tally
 from selection_scoring import store
 from selection_scoring.domain.rounds import ASSESSMENTS, Round
 
 MOST_DISCUSSED = 1000
 
 
-async def counted(session: store.Session, round: Round) -> tuple[Tallies, dict[str, frozenset[str]]]:
-    """Everything that counts in a round: by voice and candidate, and the approvals of the citizens one by one."""
+async def counted(session: store.Session, round: Round) -> tuple[Tallies, Approvals]:
+    """Everything that counts in a round: by voice and candidate, and the approvals of the citizens."""
     tallies: dict[str, Mapping[str, Tally | int]] = {ASSESSMENTS: await assessed(session, round)}
     votes = await store.votes.newest(session, round.round_id, round.ballots_until)
     for voice in round.content["voices"]:
@@ -31,13 +32,11 @@ def _votes(ballots: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return found
 
 
-def _approvals(ballots: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    """A name for each citizen, and what they approved of."""
-    return {
-        f"{number}/{person}": frozenset(ballot["approves"])
-        for number, ballot in enumerate(ballots)
-        for person in range(ballot["people"])
-    }
+def _approvals(ballots: Sequence[Mapping[str, Any]]) -> Approvals:
+    found: Counter[frozenset[str]] = Counter()
+    for ballot in ballots:
+        found[frozenset(ballot["approves"])] += ballot["people"]
+    return found
 
 
 async def assessed(session: store.Session, round: Round, projects: Sequence[str] | None = None) -> dict[str, Tally]:
