@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oker_contracts import Envelope, Reason, Refused, event_key, read_envelope
@@ -278,6 +278,7 @@ values = st.sampled_from(["", " ", "ä", "\x7f", "x" * MAX_ATTRIBUTE, "x" * (MAX
 
 
 @given(st.dictionaries(names, values, max_size=8), st.booleans())
+@example({"ce-x": "ä"}, True)
 def test_the_short_way_of_the_usual_envelope_reads_what_the_long_one_reads(
     changed: dict[str, str], whole: bool
 ) -> None:

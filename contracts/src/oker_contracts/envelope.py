@@ -25,6 +25,7 @@ CORRELATION = ("correlationid", "causationid", "traceparent")
 READ = (*KNOWN, *CORRELATION)
 REQUIRED = ("specversion", "id", "source", "type")
 PLAIN = tuple(f"ce-{name}" for name in ("id", "source", "type", "time", "subject", *CORRELATION))
+USUAL = frozenset({*PLAIN, "ce-specversion", "content-type"})
 T = TypeVar("T")
 T_co = TypeVar("T_co", bound=Contract, covariant=True)
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -125,7 +126,7 @@ def _any(headers: Mapping[str, str], body: bytes) -> Envelope:
 def _plain(headers: Mapping[str, str], body: bytes) -> Envelope | None:
     """The usual message: binary mode, nothing encoded, nothing wrong. ``None``: look closely, which takes longer."""
     get = headers.get
-    if not _are_lower(tuple(headers)):
+    if not _are_usual(tuple(headers)):
         return None
     if get("ce-specversion") != "1.0" or get("content-type", "application/json") != "application/json":
         return None
@@ -138,9 +139,10 @@ def _plain(headers: Mapping[str, str], body: bytes) -> Envelope | None:
 
 
 @lru_cache(maxsize=1_000)
-def _are_lower(names: tuple[str, ...]) -> bool:
-    """Whether the names that matter here are written in lower case: the same few combinations come again and again."""
-    return all(name.islower() for name in names if name.lower().startswith(("ce-", "content-type")))
+def _are_usual(names: tuple[str, ...]) -> bool:
+    """Whether the names that matter here are known and in lower case: the same few combinations come again and again."""
+    said = [name for name in names if name.lower().startswith(("ce-", "content-type"))]
+    return all(name in USUAL for name in said)
 
 
 def _media_type(said: str) -> str:

@@ -42,11 +42,14 @@ async def decode_ahead(claims: Sequence[Claim], registry: Registry, tx: Transact
     Companies' own codecs are called in one go, beside the event loop; what network servers had decoded of uplinks that
     are decoded once more is read from the table.
     """
-    for claim in claims:
+    uplinks = [claim for claim in claims if claim.hardware]
+    if not uplinks:
+        return
+    for claim in uplinks:
         claim.decoded = None  # of a batch that failed
-    await _recall_objects(claims, registry, tx)
+    await _recall_objects(uplinks, registry, tx)
     coding = registry.coding
-    frames = [(claim, frame) for claim in claims if (frame := _companys_frame(claim, registry, coding))]
+    frames = [(claim, frame) for claim in uplinks if (frame := _companys_frame(claim, registry, coding))]
     if frames:
         ends = await asyncio.to_thread(codecs.decode_frames, [frame for _, frame in frames])
         for (claim, _), end in zip(frames, ends, strict=True):

@@ -45,12 +45,13 @@ def _named(claims: Sequence[Claim]) -> tuple[set[Key], set[Key]]:
     hardware: set[Key] = set()
     for claim in claims:
         partner, said = claim.partner, claim.registers
-        devices.update((partner, reading.device) for reading in claim.readings)
+        for reading in claim.readings:
+            devices.add((partner, reading.device))
         if claim.device:
             devices.add((partner, claim.device))
         if claim.hardware:
             hardware.add((partner, claim.hardware))
-        if isinstance(said, DeviceDeclaredV2 | DeviceReplacedV1):
+        if said is not None and isinstance(said, DeviceDeclaredV2 | DeviceReplacedV1):
             hardware.add((partner, domain.hardware_id(said.hardware or said.device)))
     return devices, hardware
 
