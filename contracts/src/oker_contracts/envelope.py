@@ -140,7 +140,7 @@ def _plain(headers: Mapping[str, str], body: bytes) -> Envelope | None:
 
 @lru_cache(maxsize=1_000)
 def _are_usual(names: tuple[str, ...]) -> bool:
-    """Whether the names that matter here are known and in lower case: the same few combinations come again and again."""
+    """Whether the names that matter here are known, in lower case: the same few combinations come again and again."""
     said = [name for name in names if name.lower().startswith(("ce-", "content-type"))]
     return all(name in USUAL for name in said)
 
