@@ -131,14 +131,14 @@ def test_evidence_behind_a_gate_is_kept_and_what_was_never_there_is_not_asked_fo
     before = without(eligible_profile(), *gone)
     after = without(before, *also_gone)
 
-    taken = {missing.path.split(".")[1] for missing in domain.taken_away("eligible", before, after, FACTS)}
+    taken = {missing.path.split(".")[1] for missing in domain.taken_away("eligible", before, after, FACTS, FACTS)}
     needed = {missing.path.split(".")[1] for missing in domain.missing({}, "eligible", FACTS)}
     assert taken == (also_gone - gone) & needed
 
 
 def test_a_proposed_project_may_lose_what_only_later_gates_need() -> None:
-    assert domain.taken_away("proposed", eligible_profile(), a_profile(), FACTS) == []
-    assert [m.path for m in domain.taken_away("proposed", a_profile(), {"title": "x"}, FACTS)] == [
+    assert domain.taken_away("proposed", eligible_profile(), a_profile(), FACTS, FACTS) == []
+    assert [m.path for m in domain.taken_away("proposed", a_profile(), {"title": "x"}, FACTS, FACTS)] == [
         "$.summary",
         "$.fields_of_action",
     ]

@@ -39,12 +39,14 @@ class Facts:
     """What a gate asks beyond the profile.
 
     ``in_term`` has the Smart-City-Beauftragte and stand-ins of the project's department whose term runs; nothing is
-    asked of it while no term of office of anybody is known (``terms_known``). ``today`` is the day in Europe/Berlin.
+    asked of it while no term of office of anybody is known (``terms_known``). ``today`` is the day in Europe/Berlin,
+    ``dissolved`` whether the department does not exist any more.
     """
 
     today: date
     terms_known: bool = False
     in_term: frozenset[str] = frozenset()
+    dissolved: bool = False
 
 
 Gate = Callable[[Profile, Facts], Iterator[Missing]]
@@ -86,6 +88,8 @@ def _marks(profile: Profile) -> Iterator[Missing]:
 def _responsible(profile: Profile, facts: Facts) -> Iterator[Missing]:
     if not profile.get("department"):
         yield Missing("$.department", "Der zuständige Fachbereich fehlt.", "The responsible department is missing.")
+    elif facts.dissolved:
+        yield Missing("$.department", "Der Fachbereich ist aufgelöst.", "The department is dissolved.")
     officer = profile.get("officer")
     if not officer:
         yield Missing(
@@ -190,7 +194,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     "deferred": ("eligible",),
     "in_implementation": ("eligible", "in_implementation"),
     "completed": ("eligible", "in_implementation", "completed"),
-    "evaluated": ("evaluated",),
+    "evaluated": ("eligible", "in_implementation", "completed", "evaluated"),
 }
 """The gates behind a project in each state: a change of its profile must not take their evidence away."""
 
@@ -201,9 +205,13 @@ def missing(profile: Profile, step: str, facts: Facts) -> list[Missing]:
     return list(dict.fromkeys(found))
 
 
-def taken_away(state: str, before: Profile, after: Profile, facts: Facts) -> list[Missing]:
-    """The evidence that ``before`` had, that ``after`` does not have, and that a gate behind the project needed."""
-    lacked = {fault for step in KEPT.get(state, ()) for fault in missing(before, step, facts)}
+def taken_away(state: str, before: Profile, after: Profile, facts_before: Facts, facts: Facts) -> list[Missing]:
+    """The evidence that ``before`` had, that ``after`` does not have, and that a gate behind the project needed.
+
+    Args:
+        facts_before: those of the department of ``before``, which may be another one than that of ``after``.
+    """
+    lacked = {fault for step in KEPT.get(state, ()) for fault in missing(before, step, facts_before)}
     lacks = [fault for step in KEPT.get(state, ()) for fault in missing(after, step, facts)]
     return [fault for fault in dict.fromkeys(lacks) if fault not in lacked]
 

@@ -164,7 +164,7 @@ def _checked(reading: Reading, state: str, before: domain.Entry | None, known: K
     missing = (
         domain.missing(after, state, facts)
         if before is None
-        else domain.taken_away(before.status, before.content, after, facts)
+        else domain.taken_away(before.status, before.content, after, known.facts(before.department), facts)
     )
     reading.faults += [Fault(reading.column(lack.path), lack.sentence_en, lack.sentence_de) for lack in missing]
     return profile
