@@ -9,7 +9,7 @@ from builders_decision import CRITERIA, a_candidate, a_tally, content
 
 from oker_decision.canonical import digest
 from oker_decision.chain import NOTHING, linked_sha256
-from oker_decision.model import Tally
+from oker_decision.model import Approvals, Taken, Tally
 from oker_decision.result import compute, fingerprint
 
 Facts = list[dict[str, Any]]
@@ -32,7 +32,8 @@ ASSESSMENTS: Sequence[Ballot] = (
     ("a-1", "handyparken", 1, (3, 3, 3, 3)),
 )
 RECUSALS = (("m-2", "stadtlexikon"),)
-VOTES = ((("bahnstadt", "handyparken"), 7), (("stadtlexikon",), 3))
+Votes = Sequence[tuple[Sequence[str], int]]
+VOTES: Votes = ((("bahnstadt", "handyparken"), 7), (("stadtlexikon",), 3))
 FORUM = {"voice": "forum", "title": "Forum", "kind": "votes", "weight": "1/5"}
 BOARD = {"voice": "board", "title": "Smart-City-Board", "kind": "scores", "weight": "4/5"}
 
@@ -73,11 +74,13 @@ def a_recusal(place: Mapping[str, Any], holder: str, project: str) -> dict[str, 
     return {"type": "selection.recusal_declared.v1", "data": data}
 
 
-def a_count(place: Mapping[str, Any], voice: str = "forum", version: int = 1) -> dict[str, Any]:
+def a_count(
+    place: Mapping[str, Any], voice: str = "forum", version: int = 1, votes: Votes = VOTES, at: str = BEFORE
+) -> dict[str, Any]:
     """A line with counted votes."""
-    ballots = [{"approves": list(names), "people": people} for names, people in VOTES]
+    ballots = [{"approves": list(names), "people": people} for names, people in votes]
     said = {"voice": voice, "version": version, "ballots": ballots, "advice": "", "recorded_by": "unit-1"}
-    return {"type": "selection.votes_counted.v1", "data": sealed({**place, **said, "recorded_at": BEFORE})}
+    return {"type": "selection.votes_counted.v1", "data": sealed({**place, **said, "recorded_at": at})}
 
 
 def judgements_sha256(judgements: Facts) -> str:
@@ -111,6 +114,8 @@ def a_file(
     ballots: Sequence[Ballot] = BALLOTS,
     more: Sequence[Any] = (),
     tallies: dict[str, Any] | None = None,
+    taken: Taken | None = None,
+    approvals: Approvals | None = None,
     overrides: Mapping[str, tuple[str, str]] = {"handyparken": ("deferred", "Erst nach 2 Jahren.")},
     complete: int = 2,
     **said: Any,
@@ -120,6 +125,8 @@ def a_file(
     Args:
         more: functions from the place of the round to further lines of what people said.
         tallies: what must count; without it, all ballots.
+        taken: a portfolio that was found elsewhere.
+        approvals: of the citizens, for their methods.
     """
     candidates = [a_candidate(name) for name in POOL]
     frozen = a_frozen_round(candidates, **said)
@@ -128,7 +135,7 @@ def a_file(
     judgements += [an_assessment(place, row) for row in ASSESSMENTS]
     judgements += [a_recusal(place, *row) for row in RECUSALS]
     judgements += [a_count(place), *(make(place) for make in more)]
-    result = compute(frozen, candidates, tallies or counted(ballots), {})
+    result = compute(frozen, candidates, tallies or counted(ballots), approvals, taken)
     log = Log()
     lines = [log.link("selection.criteria_recorded.v1", _criteria(frozen))]
     others = [log.other("selection.session_recorded.v1", {"session": name}) for name in ("sitzung-1", "sitzung-2")]

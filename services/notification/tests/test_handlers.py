@@ -88,6 +88,7 @@ async def test_an_older_version_never_replaces_a_newer(bus: TestBus, sessions: C
     await bus.publish(a_profile(3, title="New", officer="o-2"), id="new")
     await bus.settled()
     await bus.publish(a_project(title="Old"), id="old")
+    await bus.publish(a_profile(4, title="Once").model_copy(update={"corrects_past": True}), id="once")
     await bus.publish(a_profile(2, title="Older"), id="older")
     await bus.settled()
 

@@ -142,3 +142,24 @@ def test_a_proposed_project_may_lose_what_only_later_gates_need() -> None:
         "$.summary",
         "$.fields_of_action",
     ]
+
+
+def test_an_officer_of_the_old_department_is_no_evidence_for_the_new_one() -> None:
+    before, after = eligible_profile(), eligible_profile(department="fb-67")
+    own, other = domain.Facts(TODAY, True, frozenset({"o-1"})), domain.Facts(TODAY, True, frozenset({"o-9"}))
+
+    assert [m.path for m in domain.taken_away("eligible", before, after, own, other)] == ["$.officer"]
+    assert domain.taken_away("eligible", before, after, own, own) == []
+
+
+def test_a_department_that_is_dissolved_carries_no_project_through_a_gate() -> None:
+    assert paths(eligible_profile(), "eligible", domain.Facts(TODAY, dissolved=True)) == ["$.department"]
+
+
+def test_an_evaluated_project_keeps_what_its_completion_needed() -> None:
+    paid = {"line": "invest", "year": 2026, "plan_eur": 5, "actual_eur": 4}
+    before = eligible_profile(budget=[paid], evaluation="Gut.")
+    after = eligible_profile(budget=[{**paid, "actual_eur": None}], evaluation="Gut.")
+
+    assert [m.path for m in domain.taken_away("evaluated", before, after, FACTS, FACTS)] == ["$.budget[0].actual_eur"]
+    assert domain.taken_away("evaluated", after, after, FACTS, FACTS) == []

@@ -105,7 +105,7 @@ def test_an_organisation_is_never_part_of_itself() -> None:
 
 def gaps(departments: dict[str, list[str]], known: list[domain.Gap], at: datetime) -> list[tuple[str, str]]:
     """Which gaps open and close, with one officer of fb-66 for a year."""
-    return [(gap.organisation, gap.state) for gap in domain.gap_changes(departments, known, [a_term()], at)]
+    return [(gap.organisation, gap.state) for gap in domain.gap_changes(departments, known, [a_term()], {"fb-66"}, at)]
 
 
 def test_a_gap_opens_when_the_last_term_ends_is_told_once_and_closes_when_it_is_mended() -> None:
@@ -121,10 +121,10 @@ def test_a_gap_opens_when_the_last_term_ends_is_told_once_and_closes_when_it_is_
 
 def test_a_closed_gap_keeps_since_when_it_was_open_and_a_new_one_begins_anew() -> None:
     opened = domain.Gap("fb-66", "open", NOON, NOON, ("p-1",))
-    (closed,) = domain.gap_changes({"fb-66": []}, [opened], [], NOON + YEAR)
+    (closed,) = domain.gap_changes({"fb-66": []}, [opened], [], {"fb-66"}, NOON + YEAR)
 
     assert (closed.since, closed.recorded_at) == (NOON, NOON + YEAR)
-    (again,) = domain.gap_changes({"fb-66": ["p-2"]}, [closed], [], NOON + 2 * YEAR)
+    (again,) = domain.gap_changes({"fb-66": ["p-2"]}, [closed], [], {"fb-66"}, NOON + 2 * YEAR)
     assert (again.state, again.since, again.projects) == ("open", NOON + 2 * YEAR, ("p-2",))
 
 
@@ -132,6 +132,23 @@ def test_an_officer_answers_for_the_departments_of_running_terms_only() -> None:
     past = a_term(term="t-0", starts=NOON - YEAR, ends=NOON, organisations=("fb-1",))
     board = a_term(term="t-2", role="board", organisations=("fb-2",))
 
-    assert domain.departments_of([past, a_term(), board], "o-1", NOON) == {"fb-66"}
     assert domain.answering([past, a_term(), board], "fb-66", NOON) == {"o-1"}
     assert domain.answering([past, a_term(), board], "fb-2", NOON) == frozenset()
+
+
+def test_nobody_answers_for_a_department_that_is_dissolved() -> None:
+    (gap,) = domain.gap_changes({"fb-66": ["p-1"]}, [], [a_term()], set(), NOON)
+
+    assert (gap.organisation, gap.state, gap.projects) == ("fb-66", "open", ("p-1",))
+
+
+def test_a_named_officer_answers_only_where_no_term_of_office_says_who_does() -> None:
+    ended = a_term(holder="o-2", starts=NOON - YEAR, ends=NOON)
+    terms = [a_term(), ended]
+
+    assert domain.answers_for("o-1", "fb-66", None, terms, NOON)
+    assert not domain.answers_for("o-2", "fb-66", "o-2", terms, NOON)
+    assert not domain.answers_for("o-1", "fb-67", "o-1", terms, NOON)
+    assert domain.answers_for("o-2", None, "o-2", terms, NOON)
+    assert domain.answers_for("o-2", "fb-66", "o-2", [], NOON)
+    assert not domain.answers_for("o-1", None, "o-2", terms, NOON)

@@ -196,6 +196,37 @@ async def test_a_gap_opens_by_time_alone_when_the_last_term_ends(bus: TestBus, d
     assert [(gap.state, gap.since) for gap in await bus.announced(GapEscalatedV1)] == [("open", after)]
 
 
+async def test_gaps_can_be_asked_for_as_they_were(desk: Desk) -> None:
+    await desk.organise()
+    before = await desk.profile("mobile-it", department=None)
+    await desk.profile("handyparken")
+    (opened,) = await desk.done("GET", "/gaps")
+    await desk.done("PUT", "/terms/t-1", a_term_said(role="stand_in"))
+    closed = (await desk.done("GET", "/gaps"))[0]
+    await desk.done("PUT", "/terms/t-1", a_term_said(role="stand_in", ends="2026-01-02"), if_match='"1"')
+
+    async def told(**when: str) -> list[tuple[str, str]]:
+        answer = await desk.http.get("/gaps", params=when, headers=desk.token("a-1", "auditor"))
+        return [(row["state"], row["since"]) for row in answer.json()]
+
+    assert [state for state, _ in await told()] == ["closed", "open"]
+    assert await told(as_of=before["recorded_at"]) == []
+    assert await told(as_of=opened["since"]) == await told(known_at=opened["since"]) == [("open", opened["since"])]
+    assert await told(as_of=closed["recorded_at"]) == [("closed", opened["since"])]
+    assert closed["projects"] == ["handyparken"]
+
+
+async def test_two_organisations_never_come_to_stand_under_each_other(desk: Desk) -> None:
+    await desk.organise()
+    await desk.done("PUT", "/organisations/fb-1", {"title": "A", "kind": "department", "part_of": "fb-66", "reason": "x"})
+    later = {"title": "A", "kind": "department", "reason": "x", "valid_from": "2999-01-01"}
+    await desk.done("PUT", "/organisations/fb-1", later, if_match='"1"')
+    circle = {"title": "Tiefbau", "kind": "department", "part_of": "fb-1", "reason": "x"}
+    answer = await desk.ask("PUT", "/organisations/fb-66", circle, if_match='"1"')
+
+    assert (answer.status_code, answer.json()["path"]) == (422, "$.part_of")
+
+
 async def test_a_contact_is_for_the_unit_only_and_erased_for_good(bus: TestBus, desk: Desk, sessions: Sessions) -> None:
     path = "/holders/o-1/contact"
     person = {"name": "Ada Lovelace", "mail": "ada@example.org", "phone": "+49 531 1"}

@@ -55,6 +55,17 @@ async def test_a_project_that_is_not_eligible_any_more_leaves_the_pool(bus: Test
     assert (delisted.project_id, delisted.version, delisted.state) == ("handyparken", 4, "in_selection")
 
 
+async def test_what_was_eligible_once_is_not_listed_when_its_past_is_corrected(
+    bus: TestBus, sessions: Sessions
+) -> None:
+    await bus.publish(a_profile(version=3))
+    await bus.publish(a_profile(version=4, state="stopped", previous_state="eligible"))
+    await bus.publish(a_profile(version=5, previous_state="eligible", corrects_past=True))
+    await bus.settled()
+
+    assert await ids(sessions) == []
+
+
 async def test_a_changed_profile_is_listed_in_its_newest_version(bus: TestBus, sessions: Sessions) -> None:
     await bus.publish(a_profile(version=3))
     await bus.settled()

@@ -2,17 +2,21 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from oker_contracts.base import Contract, HolderId, Instant, Part, Slug, Text, Title
+
+
+Said = Annotated[str, StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True, pattern=r"^[^\x00]*$")]
+"""Text that says something."""
 
 
 class Focus(Part):
     """A Handlungsschwerpunkt: why, and what it does to the next round (strategy, 4.3)."""
 
-    reason: Text
+    reason: Said
     effect_on: Literal["budget", "timing"]
-    effect: Text
+    effect: Said
 
 
 class FieldRecordedV1(Contract):

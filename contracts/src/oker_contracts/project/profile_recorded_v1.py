@@ -133,5 +133,8 @@ class ProfileRecordedV1(Contract):
     round_id: Slug | None = Field(default=None, description="The round that it is in, or that decided on it last.")
     reason: Text
     valid_from: Instant = Field(description="Since when this holds in the world.")
+    corrects_past: bool = Field(
+        default=False, description="It holds until the version after it in time, and does not count now."
+    )
     recorded_by: HolderId | None = Field(default=None, description="Nobody: it follows from another event.")
     recorded_at: Instant = Field(description="When the register learnt it.")

@@ -14,7 +14,6 @@ from oker_decision.model import Approvals, Candidate, Portfolio, Selection
 from oker_decision.reading import Invalid
 from oker_decision.reasons import Reason, TooFewVotes
 
-
 Ballots = Iterable[frozenset[str]] | Approvals
 """One for each citizen, or each with the number of those who cast it."""
 

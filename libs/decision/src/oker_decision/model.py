@@ -266,7 +266,18 @@ class Portfolio:
     costs: Mapping[str, int | Fraction]
     """EUR of each budget line."""
     at_most: Fraction | None = None
-    """What no other portfolio exceeds, where the search for a better one was broken off; None: there is none better."""
+    """What no other portfolio exceeds, where the search was broken off; None: there is none better.
+
+    Equal to ``value``: none is better, but of those that are worth the same this may not be the first in the order.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A portfolio as a result says it, to be looked at instead of searched."""
+
+    shares: Mapping[str, Fraction]
+    at_most: Fraction | None
 
 
 @dataclass(frozen=True, slots=True)

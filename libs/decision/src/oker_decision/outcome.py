@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from oker_decision import citizens, portfolio, seats
-from oker_decision.model import CITIZENS, Approvals, Candidate, Portfolio, Round
+from oker_decision.model import CITIZENS, Approvals, Candidate, Portfolio, Round, Taken
 from oker_decision.reasons import Reason
 from oker_decision.scoring import ZERO, Scored
 
@@ -24,7 +24,13 @@ class Outcome:
         return self.portfolio.shares.get(project, ZERO)
 
 
-def decide(round: Round, candidates: Sequence[Candidate], order: Sequence[Scored], approvals: Approvals) -> Outcome:
+def decide(
+    round: Round,
+    candidates: Sequence[Candidate],
+    order: Sequence[Scored],
+    approvals: Approvals,
+    taken: Taken | None = None,
+) -> Outcome:
     """Take projects as the round says.
 
     Args:
@@ -32,6 +38,7 @@ def decide(round: Round, candidates: Sequence[Candidate], order: Sequence[Scored
         candidates: all of them.
         order: the same, ranked.
         approvals: the citizens' ballots, for their methods.
+        taken: a portfolio to look at instead of searching one, for the method ``portfolio``.
 
     Raises:
         portfolio.Infeasible: if no portfolio keeps all constraints, naming those in conflict.
@@ -44,7 +51,8 @@ def decide(round: Round, candidates: Sequence[Candidate], order: Sequence[Scored
         chosen = citizens.elect(candidates, values, selection, names, approvals)
         return Outcome(chosen, citizens.why_not(candidates, selection, approvals, chosen), citizens.count(approvals))
     if selection.method == "portfolio":
-        chosen = portfolio.optimum(candidates, values, selection, names)
+        asked = (candidates, values, selection, names)
+        chosen = portfolio.optimum(*asked) if taken is None else portfolio.accepted(*asked, taken)
         return Outcome(chosen, portfolio.why_not(candidates, values, selection, names, chosen))
-    taken = selection.seats or 0
-    return Outcome(seats.take(order, taken), seats.reasons(order, taken, round.criteria))
+    seated = selection.seats or 0
+    return Outcome(seats.take(order, seated), seats.reasons(order, seated, round.criteria))

@@ -14,8 +14,8 @@ Exact numbers are texts such as ``"56/15"``. The same input gives the same resul
 
 ``stability`` tells for each criterion how far its weight may move before the winner, or the set of the selected,
 changes; ``selection`` is null where not the ranking alone selects. ``portfolio`` is null for seats; its ``at_most`` is
-what no portfolio exceeds where the search was broken off, else null; ``costs`` are EUR, a fraction as text where a
-share makes one.
+what no portfolio exceeds where the search was broken off (the value itself where only that among equals was), else
+null; ``costs`` are EUR, a fraction as text where a share makes one.
 """
 
 import re
@@ -30,7 +30,7 @@ from oker_decision import stability
 from oker_decision.acceptability import Counts, acceptability
 from oker_decision.canonical import digest
 from oker_decision.comparison import comparable, promethee_ii, topsis, written
-from oker_decision.model import Approvals, Candidate, Portfolio, Round, Tallies, Tally
+from oker_decision.model import Approvals, Candidate, Portfolio, Round, Taken, Tallies, Tally
 from oker_decision.outcome import Outcome, decide
 from oker_decision.ranking import in_order, ranks, tie_places
 from oker_decision.reading import Invalid
@@ -48,6 +48,7 @@ def compute(
     candidates: Sequence[Mapping[str, Any]],
     tallies: Tallies,
     approvals: Approvals | None = None,
+    taken: Taken | None = None,
 ) -> Said:
     """Rank, select, and say why.
 
@@ -56,6 +57,7 @@ def compute(
         candidates: all that were frozen with it, sorted by ``project_id``.
         tallies: what each voice, and ``assessments``, gave to each project.
         approvals: the citizens' ballots, for their methods only.
+        taken: a portfolio to look at instead of searching one, see :func:`oker_decision.portfolio.accepted`.
 
     Returns:
         JSON values: ``lines`` (by rank, then by what broke the tie), ``stability``, ``portfolio``.
@@ -66,7 +68,7 @@ def compute(
     round = Round.read(content)
     frozen = read_candidates(round, candidates)
     order = in_order(score_all(round, frozen, tallies), round.frozen_sha256)
-    outcome = decide(round, frozen, order, approvals or {})
+    outcome = decide(round, frozen, order, approvals or {}, taken)
     return {
         "lines": _lines(round, frozen, order, outcome, tallies),
         "stability": _stability(round, order),

@@ -189,8 +189,8 @@ def _better_without(reason: BetterWithout) -> Sentence:
     best, other = numbers(reason.value, reason.value_with)
     if reason.value == reason.value_with:
         return Sentence(
-            f"Mit dem Projekt ergäbe sich dieselbe Summe von {best.de} Punkten; die Rangfolge entschied.",
-            f"With the project the sum would be the same, {best.en} points; the order of the ranking decided.",
+            f"Das Projekt hat keine Punkte; mit ihm ergäbe sich dieselbe Summe von {best.de} Punkten.",
+            f"The project has no points; with it the sum would be the same, {best.en} points.",
         )
     return Sentence(
         f"Die beste Auswahl mit diesem Projekt erreicht zusammen {other.de} Punkte, die getroffene {best.de}.",

@@ -29,8 +29,10 @@ async def know_project(event: Event[ProjectRegisteredV2], tx: Transaction) -> No
 
 @on(router, ProfileRecordedV1, consumer="notification-know-projects")
 async def know_profile(event: Event[ProfileRecordedV1], tx: Transaction) -> None:
-    """The same, of its newest version."""
+    """The same, of its newest version; what corrects the past only is no news."""
     said, profile = event.data, event.data.profile
+    if said.corrects_past:
+        return
     await store.save_project(tx.session, said.project_id, domain.plain(profile.title), profile.officer, said.version)
 
 

@@ -16,6 +16,9 @@ from oker_contracts.project.registered_v2 import ProjectRegisteredV2
 from project_registry import domain, store
 from project_registry.fold import fold
 
+PIECE = 500
+"""Projects that change by one statement: between two of them the process does other things."""
+
 
 async def record(tx: Transaction, *facts: Contract) -> None:
     """Fold facts into the tables and announce them."""
@@ -50,26 +53,35 @@ async def change_projects(tx: Transaction, changes: Sequence[Change], by: str | 
     Args:
         by: the holder who does it; nobody, where it follows from another event.
     """
-    latest = await store.latest(tx.session, [change.before.id for change in changes])
-    facts = [_changed(change, *latest[change.before.id], tx.now, by) for change in changes]
-    await record(tx, *facts)
+    facts = []
+    for start in range(0, len(changes), PIECE):
+        facts += await _change_some(tx, changes[start : start + PIECE], by)
     touched = {change.before.department for change in changes} | {fact.profile.department for fact in facts}
     await check_gaps(tx, {department for department in touched if department})
     return facts
 
 
-def _changed(change: Change, version: int, recorded_at: datetime, now: datetime, by: str | None) -> ProfileRecordedV1:
+async def _change_some(tx: Transaction, changes: Sequence[Change], by: str | None) -> list[ProfileRecordedV1]:
+    latest = await store.latest(tx.session, [change.before.id for change in changes])
+    facts = [_changed(change, latest[change.before.id], tx.now, by) for change in changes]
+    await record(tx, *facts)
+    return facts
+
+
+def _changed(change: Change, latest: store.Latest, now: datetime, by: str | None) -> ProfileRecordedV1:
     before = change.before
-    at = max(now, recorded_at)
+    at = max(now, latest.recorded_at)
+    valid_from = change.valid_from or at
     return ProfileRecordedV1(
         project_id=before.id,
-        version=version + 1,
+        version=latest.version + 1,
         state=cast(Any, change.state or before.status),
         previous_state=cast(Any, before.status),
         profile=change.profile or read_profile(before),
         round_id=change.round_id or before.round_id,
         reason=change.reason,
-        valid_from=change.valid_from or at,
+        valid_from=valid_from,
+        corrects_past=valid_from < latest.valid_from,
         recorded_by=by,
         recorded_at=at,
     )
@@ -88,12 +100,13 @@ async def check_gaps(tx: Transaction, departments: Collection[str] | None = None
     """
     if departments is not None and not departments:
         return
-    known = await store.gaps(tx.session, state="open", organisations=departments)
+    known = await store.gaps(tx.session, organisations=departments)
     living = await store.living_projects(tx.session, departments)
     looked_at = {
-        name: living.get(name, []) for name in (departments or {*living, *(gap.organisation for gap in known)})
+        name: living.get(name, []) for name in (departments or {*living, *(gap.organisation for gap in known if gap.state == "open")})
     }
-    for gap in domain.gap_changes(looked_at, known, await store.terms(tx.session), tx.now):
+    active = await store.active(tx.session, "organisation", tx.now)
+    for gap in domain.gap_changes(looked_at, known, await store.terms(tx.session), active, tx.now):
         await record(
             tx,
             GapEscalatedV1(

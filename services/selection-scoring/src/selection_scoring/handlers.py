@@ -19,6 +19,9 @@ log = structlog.get_logger()
 async def list_candidate(event: Event[ProfileRecordedV1], tx: Transaction) -> None:
     """Put an eligible project into the pool of the next round, or take it out."""
     said = event.data
+    if said.corrects_past:
+        log.info("candidate.past_corrected", project_id=said.project_id, version=said.version)
+        return
     known = await store.pool.place(tx.session, said.project_id)
     step = domain.pool.step(said.state, said.previous_state, said.version, known)
 

@@ -5,6 +5,10 @@ further line is one fact as it was announced, ``type`` and ``data``, in the orde
 people said any order is good. Lines of the type ``log`` carry the hashes of those entries of the decision log that are
 not of this decision, so that the log is whole from its beginning to the decision.
 
+Of a portfolio whose search was broken off the solver's next version may find another. Then the one in the file is held
+against all constraints and against what is found here, and a note says so. A file shows of other entries of the log
+their hashes only; that none of them is a second decision on the same round is seen in the log (``oker verify log``).
+
 What is verified: each line against its own hash; round, candidates, criteria and stages against each other; that all
 that was said is there; the result, computed anew by the procedure that the round was frozen with; the decision against
 the result; the log. That the file is the one that was published is seen by its ``log_sha256``.
@@ -16,15 +20,16 @@ from typing import Any
 
 from oker_decision.file import checking
 from oker_decision.file.judgements import Counted, count
-from oker_decision.file.lines import Fault, Stopped, Unreadable, read_facts, read_object
-from oker_decision.file.reading import CANDIDATES, DECISION, FROZEN, RECUSAL, Read, take
-from oker_decision.model import Approvals, Tallies
+from oker_decision.file.lines import Fault, Stopped, Unreadable, bounded, read_facts, read_object
+from oker_decision.file.reading import CANDIDATES, CLOSED, DECISION, FROZEN, RECUSAL, Read, take
+from oker_decision.portfolio import Unsolved
 from oker_decision.reading import Invalid
 from oker_decision.result import compute
 from oker_decision.result import fingerprint as result_fingerprint
 
 FORMAT = "oker-decision/1"
-Compute = Callable[[Mapping[str, Any], Any, Tallies, Approvals], dict[str, Any]]
+Compute = Callable[..., dict[str, Any]]
+"""As ``oker_decision.result.compute``."""
 Procedure = tuple[Compute, Callable[[dict[str, Any]], str]]
 PROCEDURES: Mapping[str, Procedure] = {"oker/1": (compute, result_fingerprint)}
 """Each edition of the rules with its own computation and fingerprint; an edition that was used is never changed."""
@@ -55,6 +60,8 @@ class Figures:
     frozen_sha256: str
     result_sha256: str
     log_sha256: str
+    notes: tuple[str, ...] = ()
+    """What a reader should know although the file holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def verify(lines: Iterable[bytes]) -> Verified:
     """
     read = Read(tuple(PROCEDURES))
     try:
-        figures = _verify(read, iter(lines))
+        figures = _verify(read, bounded(lines))
     except Unreadable as unreadable:
         read.faults.append(unreadable.fault)
     except Stopped:
@@ -101,11 +108,13 @@ def _verify(read: Read, lines: Iterator[bytes]) -> Figures:
         raise Unreadable(Fault(last, "$", None, None, "Nobody said anything in this round."))
     _stop(read, checking.judgements(read, found))
     counted = count(found)
-    computed, result_sha256 = _computed(read, counted)
+    computed, notes = _computed(read, counted)
+    result_sha256 = _procedure(read)[1](computed)
+    notes += tuple(checking.worded_otherwise(read, computed))
     _stop(read, checking.result(read, computed, result_sha256, counted.complete_voters))
     _stop(read, checking.decision(read, computed, result_sha256))
     _stop(read, checking.header(read, header, result_sha256))
-    return _figures(read, counted, result_sha256)
+    return _figures(read, counted, result_sha256, notes)
 
 
 def _stop(read: Read, faults: Iterator[Fault]) -> None:
@@ -116,20 +125,54 @@ def _stop(read: Read, faults: Iterator[Fault]) -> None:
         raise Stopped
 
 
-def _computed(read: Read, counted: Counted) -> tuple[dict[str, Any], str]:
-    """The result, by the procedure that the round was frozen with."""
+def _procedure(read: Read) -> Procedure:
+    return PROCEDURES[read.one(FROZEN).data["content"]["procedure"]]
+
+
+def _computed(read: Read, counted: Counted) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The result, by the procedure that the round was frozen with, and what is to be said about it."""
     line = read.one(FROZEN)
-    content = line.data["content"]
     candidates = [row for part in read.facts[CANDIDATES] for row in part.data["candidates"]]
-    computing, fingerprint = PROCEDURES[content["procedure"]]
+    computing, fingerprint = _procedure(read)
+    asked = (line.data["content"], candidates, *checking.tallies(read, counted))
     try:
-        result = computing(content, candidates, *checking.tallies(read, counted))
+        result = computing(*asked)
+    except Unsolved as unsolved:
+        return _taken(read, computing, asked, None, str(unsolved))
     except Invalid as invalid:
         raise Unreadable(Fault(line.number, "$.data.content", None, None, str(invalid))) from None
-    return result, fingerprint(result)
+    if fingerprint(result) != read.one(CLOSED).data.get("result_sha256") and _broken_off(read, result):
+        return _taken(read, computing, asked, result, "The search was broken off here or there.")
+    return result, ()
 
 
-def _figures(read: Read, counted: Counted, result_sha256: str) -> Figures:
+def _broken_off(read: Read, result: Mapping[str, Any]) -> bool:
+    """Whether another solver may have found another portfolio: a search was broken off, here or where it was closed."""
+    said = read.one(CLOSED).data.get("summary")
+    portfolios = (result["portfolio"], said.get("portfolio") if isinstance(said, Mapping) else None)
+    return read.one(FROZEN).data["content"]["selection"]["method"] == "portfolio" and any(
+        isinstance(portfolio, Mapping) and portfolio.get("at_most") is not None for portfolio in portfolios
+    )
+
+
+def _taken(
+    read: Read, computing: Compute, asked: tuple[Any, ...], result: Mapping[str, Any] | None, why: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The result over the portfolio that the file says, if that keeps all constraints and is good enough."""
+    closed = read.one(CLOSED)
+    try:
+        again = computing(*asked, checking.taken(read))
+    except (Invalid, Unsolved) as error:
+        own = None if result is None else result["portfolio"]
+        raise Unreadable(Fault(closed.number, "$.data.summary.portfolio", None, own, str(error))) from None
+    value, here = again["portfolio"]["value"], "none" if result is None else result["portfolio"]["value"]
+    note = (
+        f"the portfolio is that of the file: it keeps all constraints, its value is {value} (found here: {here}). {why}"
+    )
+    return again, (note,)
+
+
+def _figures(read: Read, counted: Counted, result_sha256: str, notes: tuple[str, ...]) -> Figures:
     round, decided = read.round, read.one(DECISION).data
     assert round is not None
     outcomes = [row["decided"] for row in decided["lines"]]
@@ -153,4 +196,5 @@ def _figures(read: Read, counted: Counted, result_sha256: str) -> Figures:
         frozen_sha256=round.frozen_sha256,
         result_sha256=result_sha256,
         log_sha256=decided["log"]["sha256"],
+        notes=notes,
     )

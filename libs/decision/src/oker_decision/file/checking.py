@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,8 @@ from oker_decision.file.reading import (
     VOTES,
     Read,
 )
-from oker_decision.model import Approvals, Tallies, Tally
+from oker_decision.model import Approvals, Taken, Tallies, Tally
+from oker_decision.reading import get, items, rational
 from oker_decision.scoring import ASSESSMENTS
 
 NEEDED = {
@@ -198,6 +200,38 @@ def _approvals(ballots: Sequence[Mapping[str, Any]]) -> Approvals:
     return found
 
 
+def taken(read: Read) -> Taken:
+    """The portfolio that the result in the file says.
+
+    Raises:
+        Invalid: a share is none.
+    """
+    shares: dict[str, Fraction] = {}
+    for part in read.facts[RESULT]:
+        for row, path in items(part.data, "lines", "$"):
+            if share := rational(row, "share", path):
+                shares[row["project_id"]] = share
+    said = get(get(read.one(CLOSED).data, "summary", "$"), "portfolio", "$.summary")
+    at_most = get(said, "at_most", "$.summary.portfolio")
+    return Taken(shares, None if at_most is None else rational(said, "at_most", "$.summary.portfolio"))
+
+
+def worded_otherwise(read: Read, computed: Mapping[str, Any]) -> Iterator[str]:
+    """A note where sentences are not those of this program; no hash covers them, only their numbers are checked."""
+    own = [(row["why_de"], row["why_en"]) for row in computed["lines"]]
+    lines = [
+        (line.number, (row.get("why_de"), row.get("why_en")))
+        for line in read.facts[RESULT]
+        for row in line.data["lines"]
+    ]
+    others = [number for (number, said), sentences in zip(lines, own, strict=False) if said != sentences]
+    if others:
+        yield (
+            f"{len(others)} results are worded otherwise than by this program, the first in line {others[0]}; "
+            "the facts they stand for are the same"
+        )
+
+
 def result(read: Read, computed: Mapping[str, Any], result_sha256: str, complete: int) -> Iterator[Fault]:
     """The recorded result is the computed one, line by line."""
     at = 0
@@ -285,5 +319,7 @@ def header(read: Read, said: Mapping[str, Any], result_sha256: str) -> Iterator[
         "result_sha256": result_sha256,
         "log_sha256": read.one(DECISION).data["log"]["sha256"],
     }
+    for name in sorted(said.keys() - own.keys() - {"format"}):
+        yield Fault(1, f"$.{name}", said[name], None, "No hash covers this; it does not belong here.")
     given = {name: said.get(name) for name in own}
     yield from first_differences(1, given, own, "$", "The lines below say otherwise.", 4)

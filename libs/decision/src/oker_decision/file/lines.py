@@ -8,7 +8,6 @@ from typing import Any
 
 from oker_decision.reading import Invalid
 
-
 MOST_BYTES = 8_000_000
 """Of a line; an event of the broker has 1 MB at most."""
 

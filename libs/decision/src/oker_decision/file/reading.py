@@ -9,8 +9,8 @@ from oker_decision.chain import linked_sha256
 from oker_decision.file.differences import changed_digit, fingerprint, quick
 from oker_decision.file.judgements import PROJECTS, Judgements, Numbers
 from oker_decision.file.lines import Fault, Line, Stopped, Unreadable
-from oker_decision.model import Round
-from oker_decision.reading import Invalid, get, items, text, whole, whole_value
+from oker_decision.model import Candidate, Round
+from oker_decision.reading import Invalid, get, instant, items, text, whole, whole_value
 from oker_decision.scoring import ASSESSMENTS
 
 CRITERIA = "selection.criteria_recorded.v1"
@@ -161,7 +161,8 @@ def _frozen(read: Read, line: Line) -> None:
 def _candidates(read: Read, line: Line) -> None:
     _only(read, line, {*IN_PART, "candidates"})
     for row, path in items(line.data, "candidates", "$"):
-        text(row, "project_id", path)
+        Candidate.read(row, path)
+    canonical(line.data)
     _keep(read, line)
     _part(read, line)
 
@@ -169,7 +170,9 @@ def _candidates(read: Read, line: Line) -> None:
 def _only(read: Read, line: Line, names: set[str]) -> None:
     """Nothing stands in a line that no hash covers."""
     for name in sorted(line.data.keys() - names):
-        read.fault(line.number, f"$.data.{name}", line.data[name], None, "No hash covers this; it does not belong here.")
+        read.fault(
+            line.number, f"$.data.{name}", line.data[name], None, "No hash covers this; it does not belong here."
+        )
 
 
 def _part(read: Read, line: Line) -> None:
@@ -181,6 +184,12 @@ def _part(read: Read, line: Line) -> None:
 
 def _moved(read: Read, line: Line) -> None:
     text(line.data, "stage", "$")
+    instant(line.data, "moved_at", "$")
+    _linked(read, line)
+
+
+def _closed(read: Read, line: Line) -> None:
+    instant(line.data, "closed_at", "$")
     _linked(read, line)
 
 
@@ -246,6 +255,7 @@ def _recused(read: Read, line: Line) -> None:
 def _votes(read: Read, line: Line) -> None:
     text(line.data, "voice", "$")
     whole(line.data, "version", "$", 1)
+    instant(line.data, "recorded_at", "$")
     for row, path in items(line.data, "ballots", "$"):
         whole(row, "people", path, 1)
         for name, place in items(row, "approves", path):
@@ -325,7 +335,7 @@ HANDLERS: Mapping[str, Callable[[Read, Line], None]] = {
     ASSESSMENT: _judged,
     BALLOT: _judged,
     VOTES: _votes,
-    CLOSED: _linked,
+    CLOSED: _closed,
     RESULT: _result,
     DECISION: _linked,
     LOG: _log,

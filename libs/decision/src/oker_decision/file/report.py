@@ -33,6 +33,7 @@ def _figures(said: Figures) -> Iterator[str]:
     outcome = f"{said.selected} selected, {said.deferred} deferred, {said.overrides} otherwise than computed"
     yield f"decision     {outcome}"
     yield f"log          {said.log_entries} entries, none missing"
+    yield from (f"note         {note}" for note in said.notes)
     yield f"round hash   {said.frozen_sha256}"
     yield f"result hash  {said.result_sha256}"
     yield f"log hash     {said.log_sha256}"

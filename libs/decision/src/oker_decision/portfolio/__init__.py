@@ -5,15 +5,17 @@ the share. What adds no value is left out, unless a field's minimum or another p
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
-from oker_decision.model import Candidate, Portfolio, Selection
+from oker_decision.model import Candidate, Portfolio, Selection, Taken
 from oker_decision.portfolio.columns import Program, Row, portfolio, program
 from oker_decision.portfolio.conflict import Infeasible, conflict
 from oker_decision.portfolio.highs import SCALE, Answer, Bound, Limits, Unsolved, other_than, relax, search, settle
 from oker_decision.portfolio.why import why_not
+from oker_decision.reading import Invalid
 
-__all__ = ["Infeasible", "Unsolved", "check", "optimum", "why_not"]
+__all__ = ["Infeasible", "Unsolved", "accepted", "check", "optimum", "why_not"]
 
 WORK = 2_000_000
 """Columns times nodes of one search, so that a large round takes seconds as well."""
@@ -36,14 +38,15 @@ def optimum(
     """The portfolio with the greatest sum of value times share.
 
     Of several with the same sum it is the one that funds the first project of the order where they differ, or funds it
-    at the greater share. So the answer is one and the same, whatever solver finds it. Two limits, both of large rounds:
+    at the greater share. So the answer is one and the same, whatever solver finds it. Three limits, all of large
+    rounds:
 
     * Where exact values have no small common denominator, they are compared as rounded down to a unit of at most 2**-44
       of their sum (``Program.unit``).
+    * If the search among equal portfolios is not finished, ``at_most`` is the value itself.
     * If the search is not finished after ``nodes`` nodes, the best portfolio that was found is taken; ``at_most`` then
       tells what no portfolio exceeds, computed in whole numbers. Two versions of HiGHS may find two such portfolios;
-      the same version finds the same one. Among equal ones, too, the first is then not searched to the end. Measured:
-      up to 200 candidates on three tight budget lines are finished.
+      the same version finds the same one. Measured: up to 200 candidates on three tight budget lines are finished.
 
     Args:
         values: the score of each project.
@@ -55,16 +58,82 @@ def optimum(
         Unsolved: if no portfolio is found within the nodes, or within two minutes.
     """
     found = program(candidates, values, selection, order)
-    nodes = max(LEAST, min(MOST, WORK // max(1, len(found.columns)))) if nodes is None else nodes
+    nodes = _nodes(found) if nodes is None else nodes
     bound = relax(found)
     best = None if bound is None else _best(found, bound, nodes)
     if bound is None or best is None:
         raise conflict(found)
     chosen, finished = best
     if finished:
-        return portfolio(found, _first(found, bound, chosen, nodes), candidates, None)
-    most = (bound.most // SCALE + (0 if found.exact else len(found.columns))) * found.unit
-    return portfolio(found, _filled(found, chosen), candidates, most)
+        chosen, settled = _first(found, bound, chosen, nodes)
+        best_of_all = portfolio(found, chosen, candidates, None)
+        return best_of_all if settled else replace(best_of_all, at_most=best_of_all.value)
+    return portfolio(found, _filled(found, chosen), candidates, _most(found, bound))
+
+
+def _most(found: Program, bound: Bound) -> Fraction:
+    return (bound.most // SCALE + (0 if found.exact else len(found.columns))) * found.unit
+
+
+def accepted(
+    candidates: Sequence[Candidate],
+    values: Mapping[str, Fraction],
+    selection: Selection,
+    order: Sequence[str],
+    taken: Taken,
+    nodes: int | None = None,
+) -> Portfolio:
+    """A portfolio that was found elsewhere, by a solver of another version, where a search was broken off.
+
+    It keeps every constraint exactly, nothing that gains can be added, and it is worth as much as what is found here.
+    If it says itself that its search was broken off, it may lack as much of that as that may lack of the bound; a
+    greater loss is refused.
+
+    Raises:
+        Invalid: naming what it breaks.
+    """
+    found = program(candidates, values, selection, order)
+    chosen = _chosen(found, taken)
+    for row in found.rows:
+        if row.over(chosen) > 0:
+            raise Invalid(row.path, f"What was selected breaks this: {row.said}.")
+    more = [found.columns[column].project for column in _filled(found, chosen) if column not in chosen]
+    if more:
+        raise Invalid("$.selection", f"{more[0]} gains something and still fits, and was left out.")
+    own = portfolio(found, chosen, candidates, taken.at_most)
+    _good_enough(found, chosen, own, nodes or _nodes(found))
+    return own
+
+
+def _chosen(found: Program, taken: Taken) -> tuple[int, ...]:
+    places = {(column.project, column.share): place for place, column in enumerate(found.columns)}
+    for project, share in taken.shares.items():
+        if (project, share) not in places:
+            raise Invalid("$.selection.part_funding", f"{project} cannot be funded at {share} of its costs.")
+    return tuple(sorted(places[pair] for pair in taken.shares.items()))
+
+
+def _good_enough(found: Program, chosen: tuple[int, ...], own: Portfolio, nodes: int) -> None:
+    if own.at_most is not None and own.at_most < own.value:
+        raise Invalid("$.portfolio.at_most", f"The portfolio itself is worth {own.value}.")
+    bound = relax(found)
+    try:
+        best = None if bound is None else _best(found, bound, nodes)
+    except Unsolved:
+        return
+    if bound is None or best is None:
+        return
+    gain, here = found.gain(chosen), found.gain(best[0])
+    if own.at_most is not None and own.at_most < here * found.unit:
+        raise Invalid("$.portfolio.at_most", f"A portfolio is worth more: {here * found.unit}.")
+    spare = 0 if own.at_most is None else max(0, bound.most // SCALE - here)
+    if gain < here - spare:
+        sentence = f"A better portfolio is worth {here * found.unit}, this one {gain * found.unit}."
+        raise Invalid("$.portfolio.value", sentence)
+
+
+def _nodes(found: Program) -> int:
+    return max(LEAST, min(MOST, WORK // max(1, len(found.columns))))
 
 
 def check(candidates: Sequence[Candidate], selection: Selection) -> None:
@@ -102,27 +171,29 @@ def _small(found: Program, bound: Bound) -> tuple[int, ...] | None:
     return search(found, limits, nodes=LEAST).chosen
 
 
-def _first(found: Program, bound: Bound, chosen: tuple[int, ...], nodes: int) -> tuple[int, ...]:
-    """Of all choices with the same gain, the one that comes first in the order."""
+def _first(found: Program, bound: Bound, chosen: tuple[int, ...], nodes: int) -> tuple[tuple[int, ...], bool]:
+    """Of all choices with the same gain, the one that comes first in the order; whether it is so for certain."""
     limits = Limits.none(found)
     settle(bound, found.gain(chosen), limits)
     free = limits.free()
     if not free:
-        return chosen
+        return chosen, True
     equal = {column: -gain for column, gain in enumerate(found.gains) if gain}
     limits.rows.append(Row("$.selection", "the greatest gain", "cut", equal, -found.gain(chosen)))
     limits.rows.append(other_than(chosen, range(len(found.columns))))
-    if search(found, limits, nodes=nodes).chosen is None:
-        return chosen
+    other = search(found, limits, nodes=nodes)
+    if other.chosen is None:
+        return chosen, other.finished
     limits.rows.pop()
-    for block in [free[at : at + BLOCK] for at in range(0, len(free), BLOCK)][:BLOCKS]:
+    blocks = [free[at : at + BLOCK] for at in range(0, len(free), BLOCK)]
+    for block in blocks[:BLOCKS]:
         answer = _preferred(found, limits, block, nodes)
         if answer.chosen is None or not answer.finished:
-            break
+            return chosen, False
         chosen = answer.chosen
         for column in block:
             limits.lower[column] = limits.upper[column] = float(column in chosen)
-    return chosen
+    return chosen, len(blocks) <= BLOCKS
 
 
 def _preferred(found: Program, limits: Limits, block: Sequence[int], nodes: int) -> Answer:

@@ -50,7 +50,8 @@ class Program:
     """Columns in the frozen order (a project's greater share first), what each gains, and the rows.
 
     ``unit``: the value of a gain of 1. ``exact``: every gain times ``unit`` is the value itself; otherwise each was
-    rounded down to the unit, and it is by these that portfolios are compared.
+    rounded down to the unit (what has a value gains 1 at
+    least), and it is by these that portfolios are compared.
     """
 
     columns: Sequence[Column]
@@ -115,7 +116,7 @@ def _whole(values: Sequence[Fraction]) -> tuple[list[int], Fraction, bool]:
     scale = Fraction(2 ** (EXACT.bit_length() - 1))
     while total * scale > EXACT:
         scale /= 2
-    return [(value * scale).__floor__() for value in values], 1 / scale, False
+    return [max((value * scale).__floor__(), 1 if value > 0 else 0) for value in values], 1 / scale, False
 
 
 def _rows(columns: Sequence[Column], known: Mapping[str, Candidate], selection: Selection) -> Iterator[Row]:

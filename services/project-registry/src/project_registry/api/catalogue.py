@@ -18,7 +18,7 @@ from oker_contracts.project.goal_recorded_v1 import GoalRecordedV1
 from oker_contracts.project.registered_v2 import ProjectRegisteredV2
 from oker_identity import Holder, require
 from project_registry import domain, store
-from project_registry.api.conditions import Times, at
+from project_registry.api.conditions import Times, at, faulty
 from project_registry.api.versions import Recorded, Versioned, Writing, found, recorded
 from project_registry.record import record, register_many
 
@@ -134,6 +134,8 @@ class CatalogueRoutes:
         """Add, change or retire a field of action, or make it a focus."""
         said = {"field": field, **_said(body)}
         writing = Writing(self.bus, holder, "field", field, if_match, response)
+        if body.focus and body.status == "retired":
+            raise faulty([domain.Fault("$.focus", "A field that is retired is no focus; leave one of them out.")])
         entry = await writing.write(body.valid_from, partial(_fact, FieldRecordedV1, said))
         async with self.bus.sessions() as session:
             return _field(entry, await store.projects_by_field(session))

@@ -105,11 +105,11 @@ async def _known(tx: Transaction, rows: Sequence[importing.Row]) -> Known:
     found = await store.profiles(tx.session, {importing.project_id_of(row) for row in rows})
     proposed = await store.proposals(tx.session)
     terms = await store.terms(tx.session)
-    answered = any(term.role in domain.ANSWERING for term in terms)
+    active = await store.active(tx.session, "organisation", tx.now)
+    today = tx.now.astimezone(BERLIN).date()
 
     def facts(department: str | None) -> domain.Facts:
-        in_term = domain.answering(terms, department, tx.now) if department else frozenset()
-        return domain.Facts(tx.now.astimezone(BERLIN).date(), answered, in_term)
+        return domain.facts_of(department, tx.now, today, terms, active)
 
     return Known(
         projects={entry.id: entry for entry in found},

@@ -146,7 +146,7 @@ class PeopleRoutes:
         said = {"organisation": organisation, **_said(body)}
         writing = Writing(self.bus, holder, "organisation", organisation, if_match, response)
         fact = partial(_fact, OrganisationRecordedV1, said)
-        return _organisation(await writing.write(body.valid_from, fact, _check_place))
+        return _organisation(await writing.write(body.valid_from, fact, _check_place, _mind_department))
 
     async def terms(self, when: Times) -> list[TermShown]:
         """All terms of office by name: past, running, to come."""
@@ -176,11 +176,17 @@ class PeopleRoutes:
         entry = await writing.write(domain.ALWAYS, partial(_term_fact, said), _check_term, _mind_gaps)
         return _term(entry, self.bus.edge.clock())
 
-    async def gaps(self, state: Annotated[Literal["open", "closed"] | None, Query()] = None) -> list[GapShown]:
-        """Departments that had or have projects and nobody who answers for them, as it was last said."""
+    async def gaps(
+        self, when: Times, state: Annotated[Literal["open", "closed"] | None, Query()] = None
+    ) -> list[GapShown]:
+        """Departments that had or have projects and nobody who answers for them.
+
+        A gap is known since it opened, so the earlier of ``as_of`` and ``known_at`` counts.
+        """
+        at = min(filter(None, (when.as_of, when.known_at)), default=None)
         async with self.bus.sessions() as session:
-            rows = await store.gaps(session, state=state)
-        return [GapShown(gap.organisation, gap.state, gap.since, gap.recorded_at, list(gap.projects)) for gap in rows]
+            found = [gap for gap in await store.gaps(session, at=at) if state in (None, gap.state)]
+        return [GapShown(gap.organisation, gap.state, gap.since, gap.recorded_at, list(gap.projects)) for gap in found]
 
     async def contact(self, holder: HolderId) -> ContactShown:
         """Who a holder is."""
@@ -208,11 +214,11 @@ class PeopleRoutes:
 
 async def _check_place(tx: Transaction, before: domain.Entry | None, new: domain.Entry) -> None:
     """An organisation is part of a known one, and not of itself by any way."""
-    above = {
-        entry.id: entry.content.get("part_of") for entry in await store.entries(tx.session, "organisation", store.NOW)
-    }
-    if fault := domain.misplaced(new.id, new.content.get("part_of"), above):
-        raise faulty([fault])
+    for when in (store.When(new.valid_from), store.NOW):
+        known = await store.entries(tx.session, "organisation", when)
+        above = {entry.id: entry.content.get("part_of") for entry in known}
+        if fault := domain.misplaced(new.id, new.content.get("part_of"), above):
+            raise faulty([fault])
 
 
 async def _check_term(tx: Transaction, before: domain.Entry | None, new: domain.Entry) -> None:
@@ -227,6 +233,10 @@ async def _check_term(tx: Transaction, before: domain.Entry | None, new: domain.
             detail_de=f"Die Amtszeit {other.term!r} ({other.role}) läuft zur gleichen Zeit; erst beenden.",
             term=other.term,
         )
+
+
+async def _mind_department(tx: Transaction, before: domain.Entry | None, new: domain.Entry) -> None:
+    await check_gaps(tx, {new.id})
 
 
 async def _mind_gaps(tx: Transaction, before: domain.Entry | None, new: domain.Entry) -> None:

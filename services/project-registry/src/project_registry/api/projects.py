@@ -1,6 +1,7 @@
 """Projects over HTTP: lists, profiles, steps through the gates, history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from oker_contracts.project.registered_v2 import ProjectRegisteredV2
 from oker_identity import Holder, require
 from project_registry import domain, store
 from project_registry.api import shown
-from project_registry.api.conditions import BERLIN, Moment, Problem, Times, faulty, lacking
+from project_registry.api.conditions import BERLIN, Moment, Problem, Times, at, faulty, lacking
 from project_registry.api.versions import Body, Reason, Versioned
 from project_registry.fold import entry_of
 from project_registry.record import Change, change_projects, register_many
@@ -120,9 +121,9 @@ class ProjectRoutes:
         return shown.shown(entry)
 
     async def history(self, project_id: Slug, when: Times) -> list[shown.Version]:
-        """All versions of a project in the order of recording; with ``known_at``, those known then."""
+        """The versions of a project in the order of recording: those that hold from ``as_of`` or before, known then."""
         async with self.bus.sessions() as session:
-            found = await store.history(session, "project", project_id, when.known_at)
+            found = await store.history(session, "project", project_id, when)
         if not found:
             raise Problem(404, "No project of this id is registered.")
         return shown.versions(found)
@@ -131,7 +132,7 @@ class ProjectRoutes:
         """What a project lacks for a step, in German and in English."""
         async with self.bus.sessions() as session:
             entry = await _counting(session, project_id, when)
-            facts = await self._facts(session, entry.department)
+            facts = await _facts(session, entry.department, at(when, self.bus.edge.clock()))
         return shown.outlook(entry, to, domain.missing(entry.content, to, facts))
 
     async def register(self, body: NewProject, holder: Steering, response: Response) -> shown.Shown:
@@ -151,8 +152,8 @@ class ProjectRoutes:
                 registered_at=tx.now,
             )
             entry = entry_of(fact)
-            await _check_references(tx, entry.content, {})
-            await self._check_gate(tx, entry, body.state)
+            await _check_references(tx, entry.content, {}, tx.now)
+            await _check_gate(tx, entry, body.state, tx.now)
             await register_many(tx, [fact])
         log.info("project.registered", project_id=project_id)
         response.headers["ETag"] = etag(1)
@@ -175,13 +176,17 @@ class ProjectRoutes:
             before = await self._before(tx, project_id, body.valid_from)
             expect(if_match, before.version)
             await _check_holder(tx, holder, before)
+            now = await _counting(tx.session, project_id, store.NOW)
+            await _check_holder(tx, holder, now)
             after = body.profile.model_dump(mode="json", exclude_defaults=True)
             if after == before.content:
                 response.headers["ETag"] = etag(before.version)
                 return shown.shown(before)
-            await _check_references(tx, after, before.content)
-            await self._check_kept(tx, before, after)
             profile = Profile.model_validate(body.profile.model_dump())
+            if profile.department != before.department:
+                await _check_holder(tx, holder, replace(before, department=profile.department, officer=profile.officer))
+            await _check_references(tx, after, before.content, body.valid_from or tx.now)
+            await _check_kept(tx, before, after, body.valid_from or tx.now)
             change = Change(before, body.reason, profile=profile, valid_from=body.valid_from)
             (fact,) = await change_projects(tx, [change], holder.id)
             entry = await _version(tx, project_id, fact.version)
@@ -201,7 +206,7 @@ class ProjectRoutes:
             self._check_time(body, before, tx)
             if wrong := domain.wrong_step(before.status, body.to):
                 raise lacking(wrong[1], wrong[0], [])
-            await self._check_gate(tx, before, body.to)
+            await _check_gate(tx, before, body.to, body.valid_from or tx.now)
             change = Change(before, body.reason, state=body.to, valid_from=body.valid_from)
             (fact,) = await change_projects(tx, [change], holder.id)
             entry = await _version(tx, project_id, fact.version)
@@ -209,7 +214,7 @@ class ProjectRoutes:
         response.headers["ETag"] = etag(entry.version)
         return shown.shown(entry)
 
-    async def _before(self, tx: Transaction, project_id: str, valid_from: "Moment | None") -> domain.Entry:
+    async def _before(self, tx: Transaction, project_id: str, valid_from: datetime | None) -> domain.Entry:
         await store.lock_register(tx.session)
         if valid_from is not None and valid_from > tx.now:
             sentence = "A project changes now or changed before; a time to come cannot be recorded yet."
@@ -221,28 +226,32 @@ class ProjectRoutes:
             sentence = f"A step is taken after the one before it ({before.valid_from.isoformat()}) and not after now."
             raise faulty([domain.Fault("$.valid_from", sentence)])
 
-    async def _facts(self, session: store.Session, department: str | None) -> domain.Facts:
-        now = self.bus.edge.clock()
-        terms = await store.terms(session)
-        known = any(term.role in domain.ANSWERING for term in terms)
-        in_term = domain.answering(terms, department, now) if department else frozenset()
-        return domain.Facts(now.astimezone(BERLIN).date(), known, in_term)
 
-    async def _check_gate(self, tx: Transaction, entry: domain.Entry, to: str) -> None:
-        facts = await self._facts(tx.session, entry.department)
-        if missing := domain.missing(entry.content, to, facts):
-            paths = ", ".join(dict.fromkeys(evidence.path for evidence in missing))
-            raise lacking(f"The step to {to} needs more: {paths}.", f"Für {to} fehlt noch: {paths}.", missing)
+async def _facts(session: store.Session, department: str | None, when: store.When) -> domain.Facts:
+    as_of = when.as_of
+    assert as_of is not None
+    active = await store.active(session, "organisation", as_of, when.known_at)
+    terms = await store.terms(session, when)
+    return domain.facts_of(department, as_of, as_of.astimezone(BERLIN).date(), terms, active)
 
-    async def _check_kept(self, tx: Transaction, before: domain.Entry, after: domain.Profile) -> None:
-        facts = await self._facts(tx.session, after.get("department"))
-        if missing := domain.taken_away(before.status, before.content, after, facts):
-            paths = ", ".join(dict.fromkeys(evidence.path for evidence in missing))
-            raise lacking(
-                f"A gate behind the project needed what this change takes away: {paths}.",
-                f"Die Änderung nimmt weg, was ein früherer Schritt verlangt hat: {paths}.",
-                missing,
-            )
+
+async def _check_gate(tx: Transaction, entry: domain.Entry, to: str, as_of: datetime) -> None:
+    facts = await _facts(tx.session, entry.department, store.When(as_of))
+    if missing := domain.missing(entry.content, to, facts):
+        paths = ", ".join(dict.fromkeys(evidence.path for evidence in missing))
+        raise lacking(f"The step to {to} needs more: {paths}.", f"Für {to} fehlt noch: {paths}.", missing)
+
+
+async def _check_kept(tx: Transaction, before: domain.Entry, after: domain.Profile, as_of: datetime) -> None:
+    then = await _facts(tx.session, before.department, store.When(as_of))
+    facts = await _facts(tx.session, after.get("department"), store.When(as_of))
+    if missing := domain.taken_away(before.status, before.content, after, then, facts):
+        paths = ", ".join(dict.fromkeys(evidence.path for evidence in missing))
+        raise lacking(
+            f"A gate behind the project needed what this change takes away: {paths}.",
+            f"Die Änderung nimmt weg, was ein früherer Schritt verlangt hat: {paths}.",
+            missing,
+        )
 
 
 async def _counting(session: store.Session, project_id: str, when: store.When) -> domain.Entry:
@@ -261,17 +270,19 @@ async def _version(tx: Transaction, project_id: str, version: int) -> domain.Ent
 
 async def _check_holder(tx: Transaction, holder: Holder, before: domain.Entry) -> None:
     """The unit and the CDO change every project, an officer those of the own department."""
-    if holder.roles & {"cdo", "unit"} or before.officer == holder.id:
+    if holder.roles & {"cdo", "unit"}:
         return
-    own = domain.departments_of(await store.terms(tx.session), holder.id, tx.now)
-    if before.department not in own:
+    terms = await store.terms(tx.session)
+    if not domain.answers_for(holder.id, before.department, before.officer, terms, tx.now):
         raise Problem(403, "An officer changes the projects of the own department only; see GET /roles.")
 
 
-async def _check_references(tx: Transaction, after: domain.Profile, before: domain.Profile) -> None:
-    fields = await store.active(tx.session, "field", tx.now)
-    goals = await store.active(tx.session, "goal", tx.now)
-    organisations = await store.active(tx.session, "organisation", tx.now)
+async def _check_references(
+    tx: Transaction, after: domain.Profile, before: domain.Profile, as_of: datetime
+) -> None:
+    fields = await store.active(tx.session, "field", as_of)
+    goals = await store.active(tx.session, "goal", as_of)
+    organisations = await store.active(tx.session, "organisation", as_of)
     faults = [*domain.doubled(after), *domain.dangling(after, before, fields, goals, organisations)]
     if faults:
         raise faulty(faults)

@@ -5,14 +5,15 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends
+from pydantic import Field
 
-from oker_bus import Bus
+from oker_bus import Bus, Transaction
 from oker_contracts.base import HolderId, Slug
 from oker_contracts.project.registered_v2 import ProjectRegisteredV2
 from oker_identity import Holder, require
 from project_registry import domain, store
 from project_registry.api import shown
-from project_registry.api.conditions import Problem
+from project_registry.api.conditions import Problem, faulty
 from project_registry.api.versions import Body
 from project_registry.fold import entry_of
 from project_registry.record import register_many
@@ -21,12 +22,18 @@ log = structlog.get_logger()
 OVERSEEING = frozenset({"cdo", "unit", "board", "auditor"})
 Reader = Annotated[Holder, Depends(require(*sorted(OVERSEEING), "partner"))]
 Steering = Annotated[Holder, Depends(require("cdo", "unit"))]
+KINDS: tuple[domain.Kind, ...] = ("field", "goal")
 
 
 class Acceptance(Body):
-    """Who is responsible for the project from now on."""
+    """Who is responsible for the project from now on.
+
+    Fields and goals are those of the proposal, unless they are named: one of them may be retired by now.
+    """
 
     officer: HolderId
+    fields_of_action: list[Slug] | None = Field(default=None, min_length=1, max_length=10)
+    goals: list[Slug] | None = Field(default=None, max_length=20)
 
 
 def add_routes(api: APIRouter, bus: Bus) -> None:
@@ -57,12 +64,13 @@ class ProposalRoutes:
                 raise Problem(404, "No proposal of this id was received.")
             if proposal.accepted_at is not None:
                 return await _accepted(tx.session, project_id, body.officer)
+            fields, goals = await _references(tx, proposal, body)
             fact = ProjectRegisteredV2(
                 project_id=project_id,
                 title=proposal.title,
                 summary=proposal.summary,
-                fields_of_action=list(proposal.fields_of_action),
-                goals=list(proposal.goals),
+                fields_of_action=fields,
+                goals=goals,
                 origin="proposal",
                 state="proposed",
                 partner=proposal.partner,
@@ -73,6 +81,21 @@ class ProposalRoutes:
             await register_many(tx, [fact])
         log.info("proposal.accepted", project_id=project_id)
         return shown.shown(entry_of(fact))
+
+
+async def _references(tx: Transaction, proposal: domain.Proposal, body: Acceptance) -> tuple[list[str], list[str]]:
+    """Fields and goals of the project.
+
+    Raises:
+        Problem: one of them is not active.
+    """
+    fields = list(dict.fromkeys(proposal.fields_of_action)) if body.fields_of_action is None else body.fields_of_action
+    goals = list(dict.fromkeys(proposal.goals)) if body.goals is None else body.goals
+    profile = {"fields_of_action": fields, "goals": [{"goal": goal} for goal in goals]}
+    known = [await store.active(tx.session, kind, tx.now) for kind in KINDS]
+    if faults := [*domain.doubled(profile), *domain.dangling(profile, {}, *known, ())]:
+        raise faulty(faults)
+    return fields, goals
 
 
 async def _accepted(session: store.Session, project_id: str, officer: str) -> shown.Shown:

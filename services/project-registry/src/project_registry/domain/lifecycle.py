@@ -1,9 +1,11 @@
 """The life of a project, step by step, and the evidence that each gate needs (strategy, 4.4, 5.2 and 6)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
+
+from project_registry.domain.organisation import ANSWERING, Term, answering
 
 State = Literal[
     "idea",
@@ -47,6 +49,23 @@ class Facts:
     terms_known: bool = False
     in_term: frozenset[str] = frozenset()
     dissolved: bool = False
+
+
+def facts_of(
+    department: str | None, at: datetime, today: date, terms: Collection[Term], active: Collection[str]
+) -> Facts:
+    """What gates ask of a project of this department.
+
+    Args:
+        at: the moment at which the step is taken.
+        today: its day in Europe/Berlin.
+        terms: all terms of office.
+        active: the organisations that exist at that moment.
+    """
+    known = any(term.role in ANSWERING for term in terms)
+    if department is None:
+        return Facts(today, known)
+    return Facts(today, known, answering(terms, department, at), department not in active)
 
 
 Gate = Callable[[Profile, Facts], Iterator[Missing]]

@@ -109,14 +109,17 @@ def answering(terms: Iterable[Term], organisation: str, at: datetime) -> frozens
     )
 
 
-def departments_of(terms: Iterable[Term], holder: str, at: datetime) -> frozenset[str]:
-    """The organisations that a holder answers for at this moment."""
-    return frozenset(
-        organisation
-        for term in terms
-        if term.holder == holder and term.role in ANSWERING and term.runs(at)
-        for organisation in term.organisations
-    )
+def answers_for(
+    holder: str, department: str | None, officer: str | None, terms: Collection[Term], at: datetime
+) -> bool:
+    """Whether a holder answers for a project: who has a running term of office in its department.
+
+    Where the project has no department yet, or no term of office of anybody is known, it is the officer whom the
+    project names. A named officer whose term has ended answers for it no more.
+    """
+    if department is None or not any(term.role in ANSWERING for term in terms):
+        return officer == holder
+    return holder in answering(terms, department, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +134,19 @@ class Gap:
 
 
 def gap_changes(
-    departments: Mapping[str, Collection[str]], known: Iterable[Gap], terms: Collection[Term], now: datetime
+    departments: Mapping[str, Collection[str]],
+    known: Iterable[Gap],
+    terms: Collection[Term],
+    active: Collection[str],
+    now: datetime,
 ) -> list[Gap]:
-    """The gaps that open or close now.
+    """The gaps that open or close now. Nobody answers for a department that is dissolved, whatever terms say.
 
     Args:
         departments: every department that is looked at, with the projects it must answer for.
         known: the gaps so far, of these departments.
         terms: all terms of office.
+        active: the organisations that are not dissolved.
 
     Returns:
         Nothing for a gap that was open and still is, so that it is escalated once.
@@ -146,7 +154,7 @@ def gap_changes(
     opened = {gap.organisation: gap for gap in known if gap.state == "open"}
     changes = []
     for department, projects in sorted(departments.items()):
-        gapes = bool(projects) and not answering(terms, department, now)
+        gapes = bool(projects) and not (department in active and answering(terms, department, now))
         before = opened.get(department)
         if gapes and before is None:
             changes.append(Gap(department, "open", now, now, tuple(sorted(projects)[:100])))

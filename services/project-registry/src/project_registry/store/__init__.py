@@ -40,6 +40,7 @@ from project_registry.store.rounds import (
 )
 from project_registry.store.versions import (
     NOW,
+    Latest,
     Wanted,
     When,
     active,
@@ -60,6 +61,7 @@ from project_registry.store.versions import (
 __all__ = [
     "NOW",
     "Contact",
+    "Latest",
     "Session",
     "Wanted",
     "When",

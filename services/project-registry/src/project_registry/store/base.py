@@ -89,13 +89,13 @@ class ProposalRow(Base, table=True):
 
 
 class GapRow(Base, table=True):
-    """The last that was said of a department that nobody answered for."""
+    """A department that nobody answers for, since when; once it is closed, ``recorded_at`` is its end."""
 
     __tablename__ = "gap"
 
     organisation: str = Field(primary_key=True)
+    since: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
     state: str
-    since: datetime = Field(sa_column=_time())
     recorded_at: datetime = Field(sa_column=_time())
     projects: list[str] = Field(sa_column=_texts())
 

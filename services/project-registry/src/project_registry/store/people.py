@@ -49,23 +49,25 @@ async def erase_contact(session: AsyncSession, holder: str) -> bool:
 
 
 async def gaps(
-    session: AsyncSession, *, state: str | None = None, organisations: Collection[str] | None = None
+    session: AsyncSession, *, at: datetime | None = None, organisations: Collection[str] | None = None
 ) -> list[Gap]:
-    """Gaps by organisation, open ones, closed ones or both."""
-    query = select(GapRow).order_by(GapRow.organisation)
-    if state is not None:
-        query = query.where(GapRow.state == state)
+    """Gaps by organisation and beginning, as they were at a time; left out, as they are."""
+    query = select(GapRow).order_by(GapRow.organisation, col(GapRow.since))
+    if at is not None:
+        query = query.where(GapRow.since <= at)
     if organisations is not None:
         query = query.where(col(GapRow.organisation) == func.any(list(organisations)))
-    return [_gap(row) for row in await session.exec(query)]
+    return [_gap(row, at) for row in await session.exec(query)]
 
 
 async def save_gap(session: AsyncSession, gap: Gap) -> None:
-    """Keep what was said last of a department."""
-    row = {**asdict(gap), "projects": list(gap.projects)}
-    statement = insert(GapRow).values(row)
-    await session.exec(statement.on_conflict_do_update(index_elements=["organisation"], set_=row))
+    """Keep a gap that opens, or the end of one; its projects stay those of its beginning."""
+    statement = insert(GapRow).values({**asdict(gap), "projects": list(gap.projects)})
+    end = {"state": gap.state, "recorded_at": gap.recorded_at}
+    await session.exec(statement.on_conflict_do_update(index_elements=["organisation", "since"], set_=end))
 
 
-def _gap(row: GapRow) -> Gap:
-    return Gap(row.organisation, row.state, row.since, row.recorded_at, tuple(row.projects))
+def _gap(row: GapRow, at: datetime | None) -> Gap:
+    open_then = at is not None and row.recorded_at > at
+    said = ("open", row.since) if open_then else (row.state, row.recorded_at)
+    return Gap(row.organisation, said[0], row.since, said[1], tuple(row.projects))

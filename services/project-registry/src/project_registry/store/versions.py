@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, Subquery, func, insert, literal, select, text, true
+from sqlalchemy import Select, Subquery, exists, func, insert, literal, select, text, tuple_
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from project_registry.domain import LIVING, Entry, Kind
@@ -72,14 +72,20 @@ async def newest(session: AsyncSession, kind: Kind, id: str) -> Entry | None:
     return _first(await _run(session, query))
 
 
-async def latest(session: AsyncSession, ids: Collection[str]) -> dict[str, tuple[int, datetime]]:
-    """The last version of each project and when it was recorded, by id."""
-    query = (
-        select(ENTRY.c.id, func.max(ENTRY.c.version), func.max(ENTRY.c.recorded_at))
-        .where(ENTRY.c.kind == "project", ENTRY.c.id == func.any(list(ids)))
-        .group_by(ENTRY.c.id)
-    )
-    return {id: (version, recorded_at) for id, version, recorded_at in await _run(session, query)}
+class Latest(NamedTuple):
+    """The greatest of each over all versions of a project."""
+
+    version: int
+    recorded_at: datetime
+    valid_from: datetime
+
+
+async def latest(session: AsyncSession, ids: Collection[str]) -> dict[str, Latest]:
+    """The last version of each project by id, when it was recorded, and since when the version holds that counts."""
+    greatest = [func.max(ENTRY.c[name]) for name in Latest._fields]
+    wanted = (ENTRY.c.kind == "project") & (ENTRY.c.id == func.any(list(ids)))
+    rows = await _run(session, select(ENTRY.c.id, *greatest).where(wanted).group_by(ENTRY.c.id))
+    return {id: Latest(*said) for id, *said in rows}
 
 
 async def entry(session: AsyncSession, kind: Kind, id: str, when: When) -> Entry | None:
@@ -100,9 +106,9 @@ async def entries(session: AsyncSession, kind: Kind, when: When) -> list[Entry]:
     return [_entry(row) for row in rows]
 
 
-async def history(session: AsyncSession, kind: Kind, id: str, known_at: datetime | None = None) -> list[Entry]:
-    """All versions of one thing in the order of recording."""
-    query = select(*COLUMNS).where(ENTRY.c.kind == kind, ENTRY.c.id == id, *_held(When(None, known_at)))
+async def history(session: AsyncSession, kind: Kind, id: str, when: When = NOW) -> list[Entry]:
+    """The versions of one thing in the order of recording: those that hold from ``as_of`` or before, known then."""
+    query = select(*COLUMNS).where(ENTRY.c.kind == kind, ENTRY.c.id == id, *_held(when))
     return [_entry(row) for row in await _run(session, query.order_by(ENTRY.c.version))]
 
 
@@ -145,9 +151,9 @@ async def ids(session: AsyncSession, kind: Kind) -> set[str]:
     return set((await _run(session, query)).scalars())
 
 
-async def active(session: AsyncSession, kind: Kind, as_of: datetime) -> set[str]:
+async def active(session: AsyncSession, kind: Kind, as_of: datetime, known_at: datetime | None = None) -> set[str]:
     """The ids of fields, goals or organisations that are neither retired nor dissolved at a time."""
-    counting = _counting(kind, When(as_of), light=True)
+    counting = _counting(kind, When(as_of, known_at), light=True)
     return set((await _run(session, select(counting.c.id).where(counting.c.status == "active"))).scalars())
 
 
@@ -171,12 +177,12 @@ async def living_projects(session: AsyncSession, departments: Collection[str] | 
     return dict(rows.all())
 
 
-def _held(when: When) -> list[Any]:
+def _held(when: When, table: Any = ENTRY) -> list[Any]:
     held = []
     if when.as_of is not None:
-        held.append(ENTRY.c.valid_from <= when.as_of)
+        held.append(table.c.valid_from <= when.as_of)
     if when.known_at is not None:
-        held.append(ENTRY.c.recorded_at <= when.known_at)
+        held.append(table.c.recorded_at <= when.known_at)
     return held
 
 
@@ -191,18 +197,18 @@ def _counting(kind: Kind, when: When, *, after: str = "", light: bool = False) -
 
 
 def _known(kind: Kind, when: When, after: str, columns: list[Any]) -> Subquery:
-    """The same by what was known once: of each thing, in the order of ids, so that a page ends early."""
-    last = ENTRY.alias("last")
-    held = (
-        select(*columns)
-        .where(ENTRY.c.kind == last.c.kind, ENTRY.c.id == last.c.id, *_held(when))
-        .order_by(ENTRY.c.valid_from.desc(), ENTRY.c.version.desc())
-        .limit(1)
-        .lateral("held")
+    """The same by what was known once: versions that no later one replaced by then.
+
+    What narrows a list is held against each version first, and only what is left against the others of its thing.
+    """
+    later = ENTRY.alias("later")
+    replaced = exists().where(
+        later.c.kind == ENTRY.c.kind,
+        later.c.id == ENTRY.c.id,
+        tuple_(later.c.valid_from, later.c.version) > tuple_(ENTRY.c.valid_from, ENTRY.c.version),
+        *_held(when, later),
     )
-    shown = [last.c.id, *(column for column in held.c if column.name != "id")]
-    query = select(*shown).select_from(last.join(held, true()))
-    return query.where(last.c.kind == kind, last.c.id > after, last.c.valid_until.is_(None)).subquery()
+    return select(*columns).where(ENTRY.c.kind == kind, ENTRY.c.id > after, *_held(when), ~replaced).subquery()
 
 
 def _narrowed(query: Select[Any], counting: Subquery, wanted: Wanted) -> Select[Any]:

@@ -100,8 +100,8 @@ def _others() -> None:
     op.create_table(
         "gap",
         sa.Column("organisation", sa.String(), primary_key=True),
+        sa.Column("since", sa.DateTime(timezone=True), primary_key=True),
         sa.Column("state", sa.String(), nullable=False),
-        _time("since"),
         _time("recorded_at"),
         sa.Column("projects", sa.ARRAY(sa.String()), nullable=False),
     )
