@@ -36,7 +36,12 @@ fix: setup  ## format and mend what can be mended
 PART = $(wildcard services/$(S) libs/$(S) $(S) tests/$(S))
 test: setup  ## run the tests; one part: make test S=sensor-ingest
 	$(if $(S),$(if $(PART),,$(error no part is called $(S); try one of $(notdir $(patsubst %/,%,$(wildcard services/* libs/* tests/*/))))))
+ifeq ($(S)$(ARGS),)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore tests/realworld
+	@$(PY) -m pytest tests/realworld
+else
 	@$(PY) -m pytest $(if $(S),$(PART)) $(ARGS)
+endif
 
 e2e: setup  ## the story as a test, with killed processes
 	@$(PY) -m pytest tests/e2e tests/chaos $(ARGS)
