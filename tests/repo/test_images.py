@@ -33,6 +33,9 @@ def test_an_image_holds_the_packages_its_service_needs(service: str) -> None:
     installed = re.search(r"((?: \./\S+)+)", DOCKERFILE)
     assert installed
     folders = {ROOT / path.replace("${SERVICE}", service) for path in installed[1].split()}
+    named = (ROOT / "services" / service / "pyproject.toml").read_text()
+    where_named = re.findall(r"grep -q (\S+) services/\$\{SERVICE\}/pyproject.toml && echo \./(\S+)\)", DOCKERFILE)
+    folders |= {ROOT / path for package, path in where_named if package in named}
 
     assert folders == needs(ROOT / "services" / service)
 

@@ -1,5 +1,6 @@
 """What the edge promises about one message."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -214,6 +215,35 @@ async def test_announcements_of_one_key_keep_their_order(bus: TestBus) -> None:
     await bus.settled()
 
     assert [c.title for c in await bus.announced(CandidateListedV1)] == [f"{n}" for n in range(30)]
+
+
+async def test_who_announces_on_a_key_waits_for_the_commit_of_who_came_first(bus: TestBus) -> None:
+    def listed(project: str, title: str, tx: Transaction) -> CandidateListedV1:
+        return CandidateListedV1(project_id=project, title=title, fields_of_action=[], listed_at=tx.now)
+
+    async def announce_second() -> None:
+        async with bus.bus.transaction() as tx:
+            for project in ("c", "b", "a"):
+                tx.announce(listed(project, "second", tx))
+
+    async def somebody_waits() -> bool:
+        here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        query = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND {here}"  # noqa: S608
+        async with bus.bus.sessions() as session:
+            return bool((await store.run(session, text(query))).scalar_one())
+
+    async with bus.bus.transaction() as first:
+        for project in ("a", "b"):
+            first.announce(listed(project, "first", first))
+        await first.write_outbox()
+        second = asyncio.create_task(announce_second())
+        await eventually(somebody_waits, "the second waits")
+    await second
+    await bus.settled()
+
+    told = await bus.announced(CandidateListedV1)
+    assert [c.title for c in told if c.project_id == "a"] == ["first", "second"]
+    assert [c.title for c in told if c.project_id == "b"] == ["first", "second"]
 
 
 async def test_a_repeated_attempt_announces_under_the_same_id(bus: TestBus, heard: Any) -> None:

@@ -78,6 +78,19 @@ def test_a_forged_file_is_whole_but_not_the_published_one(oker: Any, written: An
     assert "not the file that was published" in said.err
 
 
+def test_an_earlier_hash_of_the_log_is_found_in_the_file_and_says_how_far_it_reaches(oker: Any, written: Any) -> None:
+    place, chain = written(GOOD), list(entries(GOOD))
+
+    first = oker("verify", "decision", place, "--log-sha256", chain[2]["sha256"])
+    last = oker("verify", "decision", place, "--log-sha256", GOOD[0]["log_sha256"])
+    strange = oker("verify", "decision", place, "--log-sha256", "ab" * 32)
+
+    assert (first.code, last.code, strange.code) == (0, 0, 1)
+    assert "that of entry 3 of 8" in first.out
+    assert "that of the decision" in last.out
+    assert "no hash of its log" in strange.err
+
+
 def test_a_file_that_is_not_there_ends_with_code_2(oker: Any, tmp_path: Path) -> None:
     assert oker("verify", "decision", tmp_path / "nowhere.jsonl").code == 2
 
@@ -122,3 +135,19 @@ def test_the_log_of_a_platform_needs_its_address(oker: Any) -> None:
 
     assert said.code == 2
     assert "OKER_SERVICE_URLS" in said.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[" * 100_000, b'{"number": 1, "number": 1}', b"[]", b"\xff", b'{"number": 1, "data_sha256": "\xc2\x9b2J"}'],
+)
+def test_a_line_that_is_no_entry_of_the_log_is_named_and_never_a_crash(oker: Any, tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(line + b"\n")
+
+    said = oker("verify", "log", path)
+
+    assert said.code == 1
+    assert "$" in said.err
+    assert "Traceback" not in said.err
+    assert "\x9b" not in said.err

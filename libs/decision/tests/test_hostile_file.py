@@ -11,7 +11,6 @@ import pytest
 from builders_decision_file import (
     AFTER,
     BALLOTS,
-    BEFORE,
     POOL,
     Facts,
     a_ballot,
@@ -93,7 +92,7 @@ def resealed(facts: Facts) -> Facts:
 
 
 @given(st.sampled_from(ALL), st.sampled_from(STRANGE), st.booleans())
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_strange_values_are_faults_and_never_a_crash(place: tuple[int, Any], value: Any, seal: bool) -> None:
     number, path = place
     facts = copy.deepcopy(GOOD)
@@ -111,6 +110,7 @@ def test_strange_values_are_faults_and_never_a_crash(place: tuple[int, Any], val
 
 
 @given(st.sampled_from(ALL))
+@settings(deadline=None)
 def test_a_member_or_element_that_was_taken_out_is_a_fault(place: tuple[int, Any]) -> None:
     number, path = place
     facts = copy.deepcopy(GOOD)
@@ -120,6 +120,7 @@ def test_a_member_or_element_that_was_taken_out_is_a_fault(place: tuple[int, Any
 
 
 @given(st.sampled_from([(number, ()) for number in range(len(GOOD))] + ALL))
+@settings(deadline=None)
 def test_a_member_that_was_added_is_a_fault(place: tuple[int, Any]) -> None:
     number, path = place
     facts = copy.deepcopy(GOOD)
@@ -197,9 +198,8 @@ def test_a_round_closed_before_its_deadline_is_named() -> None:
 
 def test_other_words_for_a_result_are_noted() -> None:
     facts = json.loads(json.dumps(GOOD))
-    facts[21]["data"]["lines"][0]["why_de"] = "Abgelehnt"
     row = facts[21]["data"]["lines"][0]
-    row["why_de"] = GOOD[21]["data"]["lines"][0]["why_de"].replace("Ausgewählt", "Verworfen").replace("Platz", "Rang")
+    row["why_de"] = row["why_de"].replace("Ausgewählt", "Verworfen").replace("Platz", "Rang")
 
     found = verify(as_lines(facts))
 
@@ -207,8 +207,6 @@ def test_other_words_for_a_result_are_noted() -> None:
     assert [note.split(",")[0] for note in found.figures.notes] == [
         "1 results are worded otherwise than by this program"
     ]
-    assert verify(as_lines(GOOD)).figures is not None
-    assert BEFORE < AFTER
 
 
 # --- portfolios whose search was broken off

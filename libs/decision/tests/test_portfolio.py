@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oker_decision.model import Candidate, Portfolio, Selection
-from oker_decision.portfolio import Infeasible, check, columns, highs, optimum, why_not
+from oker_decision import portfolio
+from oker_decision.model import Candidate, Portfolio, Selection, Taken
+from oker_decision.portfolio import Infeasible, accepted, check, columns, highs, optimum, why_not
 from oker_decision.reading import Invalid
 from oker_decision.reasons import BetterWithout, ExcludedBy, LineTooSmall, NeedMissing, Reason, SeatsFull
 
@@ -153,6 +154,7 @@ def test_no_other_portfolio_is_worth_more_and_a_tie_goes_by_the_order(
     found = best(candidates, values, selection)
     check(candidates, selection)
     assert found.shares == expected
+    assert accepted(candidates, values, selection, by_rank(values), Taken(found.shares, None)) == found
     assert found.value == worth(values, expected)
     for line in {line for row in candidates for line in row.costs}:
         assert found.costs[line] == sum(row.costs.get(line, 0) * expected.get(row.project_id, 0) for row in candidates)
@@ -321,6 +323,16 @@ def test_of_projects_that_cost_and_score_the_same_the_first_of_the_order_are_fun
     assert found.at_most is None
 
 
+def test_a_tie_that_is_not_settled_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portfolio, "BLOCKS", 1)
+    rows = [a_project(f"p{i:03}", {"digital": 7}) for i in range(50)]
+    values = {row.project_id: FULL for row in rows}
+
+    found = optimum(rows, values, a_selection(budgets=(("digital", 146),)), by_rank(values))
+
+    assert found.at_most == found.value == 20
+
+
 def test_a_search_that_is_broken_off_keeps_the_budget_and_says_what_no_portfolio_exceeds() -> None:
     lines = ("digital", "personal", "betrieb")
     rows = [
@@ -337,4 +349,6 @@ def test_a_search_that_is_broken_off_keeps_the_budget_and_says_what_no_portfolio
     assert found.at_most is not None
     assert found.value <= greatest.value <= found.at_most < greatest.value + 3
     assert kept(rows, selection, found.shares)
+    said = Taken(found.shares, found.at_most)
+    assert accepted(rows, values, selection, by_rank(values), said, nodes=1) == found
     assert set(why_not(rows, values, selection, by_rank(values), found)) == set(values) - set(found.shares)

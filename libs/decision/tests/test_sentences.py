@@ -100,8 +100,8 @@ SAID: list[tuple[Reason, str, str]] = [
     ),
     (
         BetterWithout(Fraction(12), Fraction(12)),
-        "Mit dem Projekt ergäbe sich dieselbe Summe von 12,00 Punkten; die Rangfolge entschied.",
-        "With the project the sum would be the same, 12.00 points; the order of the ranking decided.",
+        "Das Projekt hat keine Punkte; mit ihm ergäbe sich dieselbe Summe von 12,00 Punkten.",
+        "The project has no points; with it the sum would be the same, 12.00 points.",
     ),
     (
         TooFewVotes(1, 50_000, 20_000),

@@ -106,6 +106,18 @@ def test_where_the_board_departs_from_the_computed_result_the_letter_says_why() 
     assert "- Licht: computed “selected”, decided “deferred”. Reason: Das Netz wird 2027 erneuert.\n" in english.body
 
 
+def test_the_first_ten_that_were_not_selected_are_named_with_their_rank() -> None:
+    rejected = [a_line(n, f"Projekt {n}", "1", "rejected", share="0") for n in range(2, 14)]
+    decision = Decision("Runde", (a_line(1, "Licht", "4", "selected"), *rejected[:11]), 40, NOON)
+
+    german, english = (domain.decision_letter(decision, locale, "e").body for locale in ("de", "en"))
+
+    assert "Nicht ausgewählt (39):\n\n- Platz 2: Projekt 2 (1,00 Punkte)\n" in german
+    assert "- Platz 11: Projekt 11 (1,00 Punkte)\n… und 29 weitere\n" in german
+    assert "Not selected (39):\n\n- Rank 2: Projekt 2 (1.00 points)\n" in english
+    assert "… and 29 more\n" in english
+
+
 def test_a_long_list_is_cut_and_says_how_many_are_missing() -> None:
     many = tuple(a_line(n, f"Projekt {n}", "1", "selected") for n in range(1, domain.LISTED + 6))
 

@@ -192,3 +192,29 @@ async def test_an_officer_neither_imports_nor_accepts(http: AsyncClient, token: 
     answer = await http.request(method, path, json={"officer": "o-1"}, headers=token("o-1", "officer"))
 
     assert answer.status_code == 403
+
+
+@pytest.mark.usefixtures("proposed")
+async def test_a_proposal_does_not_lead_into_a_field_that_was_retired_since(
+    bus: TestBus, http: AsyncClient, token: Token
+) -> None:
+    headers = token("u-1", "unit")
+    retired = {"title": "Mobilität", "position": 6, "status": "retired", "reason": "Zusammengelegt"}
+    await http.put("/fields/mobilitaet", json=retired, headers={**headers, "If-Match": '"1"'})
+
+    refused = await http.post(ACCEPTANCE, json={"officer": "o-1"}, headers=headers)
+    assert (refused.status_code, refused.json()["path"]) == (422, "$.fields_of_action[0]")
+    body = {"officer": "o-1", "fields_of_action": ["energie"]}
+    accepted = await http.post(ACCEPTANCE, json=body, headers=headers)
+    assert (accepted.status_code, accepted.json()["fields_of_action"]) == (200, ["energie"])
+
+
+async def test_a_proposal_without_a_summary_is_an_idea_until_somebody_writes_it(
+    bus: TestBus, http: AsyncClient, token: Token
+) -> None:
+    await import_catalogue(http, token)
+    await bus.publish(a_proposed_project(summary=""), partner="verkehr")
+    await bus.settled()
+    accepted = await http.post(ACCEPTANCE, json={"officer": "o-1"}, headers=token("u-1", "unit"))
+
+    assert (accepted.status_code, accepted.json()["state"]) == (200, "idea")

@@ -37,6 +37,22 @@ async def test_a_field_becomes_a_focus_with_reason_and_effect(bus: TestBus, desk
     assert [row["field"] for row in shown if row["focus"]] == ["energie"]
 
 
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ({"focus": {**FOCUS, "effect": ""}}, "$.focus.effect"),
+        ({"focus": {**FOCUS, "reason": " "}}, "$.focus.reason"),
+        ({"focus": {**FOCUS, "effect_on": "mood"}}, "$.focus.effect_on"),
+        ({"focus": {"reason": "x", "effect_on": "budget"}}, "$.focus.effect"),
+        ({"status": "retired"}, "$.focus"),
+    ],
+)
+async def test_a_focus_without_reason_or_effect_is_refused(desk: Desk, said: dict[str, Any], path: str) -> None:
+    answer = await desk.ask("PUT", "/fields/energie", {**ENERGIE, **said}, if_match='"1"')
+
+    assert (answer.status_code, answer.json()["path"]) == (422, path)
+
+
 async def test_a_field_that_will_be_retired_counts_until_then(desk: Desk) -> None:
     retired = {"title": "Energie", "position": 3, "status": "retired", "reason": "x", "valid_from": "2999-01-01"}
     await desk.done("PUT", "/fields/energie", retired, if_match='"1"')
@@ -218,7 +234,9 @@ async def test_gaps_can_be_asked_for_as_they_were(desk: Desk) -> None:
 
 async def test_two_organisations_never_come_to_stand_under_each_other(desk: Desk) -> None:
     await desk.organise()
-    await desk.done("PUT", "/organisations/fb-1", {"title": "A", "kind": "department", "part_of": "fb-66", "reason": "x"})
+    await desk.done(
+        "PUT", "/organisations/fb-1", {"title": "A", "kind": "department", "part_of": "fb-66", "reason": "x"}
+    )
     later = {"title": "A", "kind": "department", "reason": "x", "valid_from": "2999-01-01"}
     await desk.done("PUT", "/organisations/fb-1", later, if_match='"1"')
     circle = {"title": "Tiefbau", "kind": "department", "part_of": "fb-1", "reason": "x"}

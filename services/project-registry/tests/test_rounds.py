@@ -214,3 +214,35 @@ async def test_the_way_on_from_a_decision_leads_to_the_evaluation(bus: TestBus, 
 
     said = await states(eligible)
     assert [said[project][0] for project in PROJECTS[:3]] == ["evaluated", "eligible", "proposed"]
+
+
+async def test_an_opening_that_is_told_again_does_not_take_in_who_became_eligible_since(
+    bus: TestBus, eligible: Desk
+) -> None:
+    await say(bus, *frozen("r-1", ("rad-a", "rad-d")), moved("r-1", "assessment"), moved("r-1", "ballot"))
+    await eligible.profile("rad-d", title="rad-d")
+    await eligible.step("rad-d", "proposed")
+    await eligible.step("rad-d", "eligible")
+    await bus.publish(moved("r-1", "assessment"), id="told-again", source="/oker/selection-scoring")
+    await bus.settled()
+
+    assert (await states(eligible))["rad-d"] == ("eligible", None)
+
+
+async def test_who_was_withdrawn_before_the_round_opened_is_not_brought_back_by_it(
+    bus: TestBus, eligible: Desk
+) -> None:
+    await say(bus, *frozen("r-1", PROJECTS[:2]))
+    await eligible.step("rad-a", "stopped")
+    await say(bus, moved("r-1", "assessment"), decided("r-1", rad_a="selected", rad_b="selected"))
+
+    said = await states(eligible)
+    assert (said["rad-a"][0], said["rad-b"][0]) == ("stopped", "selected")
+
+
+async def test_a_project_in_selection_is_not_taken_out_by_hand(bus: TestBus, eligible: Desk) -> None:
+    await say(bus, *frozen("r-1", PROJECTS[:2]), moved("r-1", "assessment"))
+
+    for to in ("stopped", "eligible", "selected", "proposed"):
+        answer = await eligible.ask("POST", "/projects/rad-a/steps", {"to": to, "reason": "x"})
+        assert answer.status_code == 409

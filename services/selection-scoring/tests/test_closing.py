@@ -1,6 +1,7 @@
 """A round is closed: quorum, exact result, and the same result from the events alone."""
 
 import asyncio
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -211,19 +212,49 @@ async def test_citizens_select_under_a_budget(board: Board) -> None:
     assert outcomes == {"handyparken": "selected", "bahnstadt": "rejected", "stadtlexikon": "rejected"}
 
 
-async def test_a_portfolio_that_cannot_be_is_refused_with_a_sentence(board: Board) -> None:
-    minimum = {
-        "method": "portfolio",
-        "budgets": [{"line": "investiv", "limit_eur": 1}],
-        "minimum_per_field": {"mobilitaet": 1},
-    }
-    await board.vote(selection=minimum)
+async def test_a_whole_country_of_citizens_is_counted_at_once(board: Board) -> None:
+    voices = [
+        {"voice": "board", "title": "Board", "weight": "1"},
+        {"voice": "citizens", "title": "Bürgerschaft", "kind": "votes", "weight": "0"},
+    ]
+    rules = {"method": "equal_shares", "budget_eur": 100_000, "line": "investiv"}
+    await board.vote(voices=voices, selection=rules)
     await board.cast_all()
-    answer = await board.step("closing")
+    ballots = [{"approves": list(names), "people": 10_000_000} for names in (*permutations(POOL), POOL[:1])]
+    await board.say("PUT", "/rounds/runde-2026/voices/citizens/votes", ("u-1", "unit"), {"ballots": ballots})
+    closed = await board.step("closing")
 
-    assert answer.status_code == 409, answer.text
-    assert "mobilitaet" in answer.json()["detail"]
+    assert closed.status_code == 200, closed.text
+    assert sum(row["outcome"] == "selected" for row in (await board.result())["lines"]) == 2
+
+
+async def test_a_search_without_an_end_is_said_and_can_be_tried_again(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await board.vote(selection={"method": "portfolio", "budgets": [{"line": "investiv", "limit_eur": 60_000}]})
+    await board.cast_all()
+    with monkeypatch.context() as patch:
+        patch.setattr("oker_decision.portfolio.highs.SECONDS", 0.0)
+        answer = await board.step("closing")
+
+    assert answer.status_code == 503, answer.text
+    assert "again" in answer.json()["detail"]
     assert (await board.show())["stage"] == "ballot"
+    assert (await board.step("closing")).status_code == 200
+
+
+async def test_a_round_is_closed_or_cancelled_but_not_both_at_once(bus: TestBus, board: Board) -> None:
+    await board.vote()
+    await board.cast_all()
+    closing, cancelling = await asyncio.gather(
+        board.step("closing"), board.step("cancellation", {"reason": "Der Haushalt fehlt."})
+    )
+    await bus.settled()
+
+    assert cancelling.status_code == 200
+    assert (await board.show())["stage"] == "cancelled"
+    assert (closing.status_code == 200) == (len(await bus.announced(RoundClosedV1)) == 1)
+    assert (await board.decide()).status_code == 409
 
 
 async def test_the_result_is_shown_to_all_after_the_decision_and_to_few_before(board: Board) -> None:
@@ -237,7 +268,7 @@ async def test_the_result_is_shown_to_all_after_the_decision_and_to_few_before(b
     rest = (await board.say("GET", f"{path}?limit=2&after={page['next']}", ("b-1", "board"))).json()
     assert ([row["rank"] for row in page["lines"]], [row["rank"] for row in rest["lines"]]) == ([1, 2], [3])
     assert rest["next"] is None
-    await board.step("decision", {})
+    await board.decide()
     assert (await board.say("GET", path, ("o-1", "officer"))).status_code == 200
 
 

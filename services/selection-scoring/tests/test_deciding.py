@@ -1,5 +1,6 @@
 """The computed result and the board's decision stand side by side."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -24,12 +25,13 @@ async def closed(board: Board) -> Board:
 
 
 async def test_a_decision_without_overrides_follows_the_result(bus: TestBus, closed: Board) -> None:
-    answer = await closed.step("decision", {})
+    answer = await closed.decide()
     await bus.settled()
 
     assert answer.status_code == 200, answer.text
     (fact,) = await bus.announced(DecisionTakenV2)
-    (line,) = fact.lines
+    line, *others = fact.lines
+    assert [(row.rank, row.decided) for row in others] == [(2, "rejected"), (3, "rejected")]
     assert (line.project_id, line.title, line.score, line.computed, line.decided) == (
         "bahnstadt",
         "Projekt bahnstadt",
@@ -45,7 +47,7 @@ async def test_a_decision_without_overrides_follows_the_result(bus: TestBus, clo
 
 async def test_overrides_stand_beside_what_was_computed_with_their_reason(bus: TestBus, closed: Board) -> None:
     staffing = [{"project_id": "stadtlexikon", "kind": "release", "holder": "officer-1", "full_time_equivalents": 0.5}]
-    answer = await closed.step("decision", {"overrides": [LATER, INSTEAD], "staffing": staffing, "note": "Einstimmig."})
+    answer = await closed.decide(overrides=[LATER, INSTEAD], staffing=staffing, note="Einstimmig.")
     await bus.settled()
 
     assert answer.status_code == 200, answer.text
@@ -53,6 +55,7 @@ async def test_overrides_stand_beside_what_was_computed_with_their_reason(bus: T
     assert [(row.project_id, row.computed, row.decided, row.share, row.reason) for row in fact.lines] == [
         ("bahnstadt", "selected", "deferred", "0", "Erst nach dem Umbau."),
         ("stadtlexikon", "rejected", "selected", "1", "Rückt nach."),
+        ("handyparken", "rejected", "rejected", "0", ""),
     ]
     assert (fact.staffing[0].full_time_equivalents, fact.note) == (0.5, "Einstimmig.")
 
@@ -71,7 +74,7 @@ async def test_overrides_stand_beside_what_was_computed_with_their_reason(bus: T
 async def test_a_faulty_override_is_refused_with_its_path(
     bus: TestBus, closed: Board, overrides: list[Any], path: str
 ) -> None:
-    answer = await closed.step("decision", {"overrides": overrides})
+    answer = await closed.decide(overrides=overrides)
     await bus.settled()
 
     assert (answer.status_code, answer.json()["path"]) == (422, path)
@@ -79,9 +82,9 @@ async def test_a_faulty_override_is_refused_with_its_path(
 
 
 async def test_the_same_decision_again_changes_nothing_and_another_is_a_conflict(bus: TestBus, closed: Board) -> None:
-    first = await closed.step("decision", {"overrides": [LATER]})
-    again = await closed.step("decision", {"overrides": [LATER]})
-    other = await closed.step("decision", {"overrides": [INSTEAD]})
+    first = await closed.decide(overrides=[LATER])
+    again = await closed.decide(overrides=[LATER])
+    other = await closed.decide(overrides=[INSTEAD])
     await bus.settled()
 
     assert (first.status_code, again.status_code, other.status_code) == (200, 200, 409)
@@ -89,9 +92,31 @@ async def test_the_same_decision_again_changes_nothing_and_another_is_a_conflict
     assert len(await bus.announced(DecisionTakenV2)) == 1
 
 
+async def test_of_two_decisions_at_the_same_moment_one_stands(bus: TestBus, closed: Board) -> None:
+    bodies = [{"note": "Die eine."}, {"note": "Die andere."}, {"note": "Die eine."}]
+    answers = await asyncio.gather(*(closed.decide(**body) for body in bodies))
+    await bus.settled()
+
+    [decision] = await bus.announced(DecisionTakenV2)
+    for answer, body in zip(answers, bodies, strict=True):
+        assert answer.status_code == (200 if body["note"] == decision.note else 409)
+
+
+async def test_nobody_decides_without_the_hash_of_the_result_they_saw(bus: TestBus, closed: Board) -> None:
+    nothing = await closed.step("decision", {})
+    other = await closed.step("decision", {"result_sha256": "ab" * 32})
+    await bus.settled()
+
+    assert (nothing.status_code, nothing.json()["path"]) == (422, "$.result_sha256")
+    assert other.status_code == 409
+    assert "send its result_sha256" in other.json()["detail"]
+    assert (await closed.show())["stage"] == "closed"
+    assert await bus.announced(DecisionTakenV2) == []
+
+
 async def test_staffing_is_for_candidates_of_the_round(closed: Board) -> None:
     staffing = [{"project_id": "mondlandung", "kind": "staffing", "full_time_equivalents": 1}]
-    answer = await closed.step("decision", {"staffing": staffing})
+    answer = await closed.decide(staffing=staffing)
 
     assert (answer.status_code, answer.json()["path"]) == (422, "$.staffing[0].project_id")
 
@@ -101,3 +126,10 @@ def test_a_part_share_stays_and_an_override_is_funded_in_full() -> None:
     lines = decide(computed, [Override("b", "selected", "Beide passen.")])
 
     assert [(row["project_id"], row["share"]) for row in lines] == [("a", "1/2"), ("b", "1")]
+
+
+def test_a_decision_names_the_first_ten_that_are_not_selected() -> None:
+    computed = [Computed(f"p{n:02}", "P", n, "1", "rejected" if n > 1 else "selected", "0") for n in range(1, 31)]
+    lines = decide(computed, [Override("p30", "deferred", "Später.")])
+
+    assert [row["rank"] for row in lines] == [*range(1, 12), 30]

@@ -46,7 +46,7 @@ async def tell(bus: TestBus, board: Board) -> None:
     await board.step("closing")
     override = {"project_id": "stadtlexikon", "decided": "deferred", "reason": "Erst 2027."}
     staffing = {"project_id": "bahnstadt", "kind": "staffing", "full_time_equivalents": 1}
-    decided = await board.step("decision", {"overrides": [override], "staffing": [staffing]})
+    decided = await board.decide(overrides=[override], staffing=[staffing])
     assert decided.status_code == 200, decided.text
     other = Board(board.http, board.token, "runde-2027")
     await other.freeze(candidates=["handyparken"])
@@ -99,7 +99,11 @@ async def test_facts_of_the_first_edition_can_be_read_and_nothing_more(bus: Test
     assert (await board.show())["stage"] == "archived"
     shown = (await board.say("GET", "/rounds/runde-2020/decision", ("o-1", "officer"))).json()
     assert [(row["project_id"], row["decided"]) for row in shown["lines"]] == [("bahnstadt", "selected")]
-    for step, body in (("opening", {"frozen_sha256": "ab" * 32}), ("closing", None), ("decision", {})):
+    for step, body in (
+        ("opening", {"frozen_sha256": "ab" * 32}),
+        ("closing", None),
+        ("decision", {"result_sha256": "ab" * 32}),
+    ):
         assert (await board.step(step, body)).status_code == 409
     assert (await board.cast("board-1", "bahnstadt", {"a": 5})).status_code in (404, 409)
     async with bus.bus.sessions() as session:

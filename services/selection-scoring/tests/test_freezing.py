@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders_selection_scoring import LATER, POOL, SOON, VOTERS, Board, a_profile
+from builders_selection_scoring import LATER, POOL, SOON, VOTERS, Board, Watch, a_profile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,6 +104,36 @@ async def test_a_project_is_in_one_running_round_at_a_time(board: Board) -> None
     assert (await third.freeze(candidates=["bahnstadt"])).status_code == 201
 
 
+async def test_a_project_that_left_the_pool_for_a_round_is_told_with_the_round(bus: TestBus, board: Board) -> None:
+    await board.freeze(candidates=["bahnstadt"])
+    await bus.publish(a_profile("bahnstadt", version=4, state="in_selection", previous_state="eligible"))
+    await bus.settled()
+
+    answer = await Board(board.http, board.token, "runde-2027").freeze(candidates=["bahnstadt"])
+    assert answer.status_code == 409
+    assert "bahnstadt is in the round runde-2026" in answer.json()["detail"]
+
+
+async def test_the_whole_pool_waits_for_the_projects_of_a_cancelled_round(
+    bus: TestBus, board: Board, watch: Watch
+) -> None:
+    await board.freeze(candidates=list(POOL[:2]))
+    for name in POOL[:2]:
+        await bus.publish(a_profile(name, version=4, state="in_selection", previous_state="eligible"))
+    await bus.settled()
+    await board.step("cancellation", {"reason": "Verschoben."})
+    await bus.publish(a_profile("handyparken", version=5, previous_state="in_selection"))
+    await bus.settled()
+
+    other = Board(board.http, board.token, "runde-2027")
+    early = await other.freeze()
+    assert early.status_code == 409
+    assert "not back in the pool yet: bahnstadt." in early.json()["detail"]
+    watch.ahead = timedelta(minutes=11)
+    later = await other.freeze()
+    assert (later.status_code, later.json()["content"]["candidates"]) == (201, 2)
+
+
 @pytest.mark.parametrize(
     ("said", "path"),
     [
@@ -117,11 +147,22 @@ async def test_a_project_is_in_one_running_round_at_a_time(board: Board) -> None
         ({"criteria_set": {"set": "unbekannt"}}, "$.criteria_set"),
         ({"criteria_set": {"set": "strategie-2020", "version": 7}}, "$.criteria_set"),
         ({"ballots_until": "2020-01-01T00:00:00Z", "assessments_until": "2020-01-01T00:00:00Z"}, "$.ballots_until"),
+        ({"assessments_until": "2020-01-01T00:00:00Z"}, "$.assessments_until"),
         ({"assessments_until": LATER, "ballots_until": SOON}, "$.assessments_until"),
         ({"selection": {"method": "greedy", "budget_eur": 1, "line": "investiv"}}, "$.voices"),
         (
             {"selection": {"method": "portfolio", "exclusions": [["bahnstadt", "mondlandung"]]}},
             "$.selection.exclusions",
+        ),
+        (
+            {
+                "selection": {
+                    "method": "portfolio",
+                    "budgets": [{"line": "investiv", "limit_eur": 1}],
+                    "minimum_per_field": {"mobilitaet": 1},
+                }
+            },
+            "$.selection.minimum_per_field.mobilitaet",
         ),
         (
             {"comparisons": {"promethee_ii": {"functions": {"buergernutzen": {"shape": "usual"}}}}},

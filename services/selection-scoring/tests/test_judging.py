@@ -68,8 +68,8 @@ async def test_an_assessment_can_be_changed_with_its_comment_and_every_version_i
     [
         ({"buergernutzen": 3}, "field_missing", "$.scores.kosten-nutzen-verhaeltnis"),
         ({**scores(1, 2, 3, 4), "glanz": 5}, "field_value_invalid", "$.scores.glanz"),
-        (scores(6, 2, 3, 4), "number_out_of_range", "$.scores.buergernutzen"),
-        (scores(1, 2, 3, 0), "number_out_of_range", "$.scores.aussenwirkung"),
+        (scores(6, 2, 3, 4), "field_value_invalid", "$.scores.buergernutzen"),
+        (scores(1, 2, 3, 0), "field_value_invalid", "$.scores.aussenwirkung"),
     ],
 )
 async def test_faulty_scores_are_refused_with_their_path(
@@ -214,7 +214,7 @@ async def test_the_spread_of_assessments_is_shown_when_the_board_begins(board: B
     assert [(row["project_id"], row["count"], row["discussed"], row["short"]) for row in lines] == [
         ("bahnstadt", 2, True, False),
         ("handyparken", 2, True, False),
-        ("stadtlexikon", 1, False, True),
+        ("stadtlexikon", 1, False, False),
     ]
     assert (one["means"]["buergernutzen"], one["least"]["buergernutzen"], one["greatest"]["buergernutzen"]) == (
         "4",

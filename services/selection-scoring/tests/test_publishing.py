@@ -49,13 +49,13 @@ async def decided(board: Board) -> list[bytes]:
     closed = await board.step("closing")
     assert closed.status_code == 200, closed.text
     overrides = [{"project_id": "handyparken", "decided": "deferred", "reason": "Erst 2027."}]
-    answer = await board.step("decision", {"overrides": overrides})
+    answer = await board.decide(overrides=overrides)
     assert answer.status_code == 200, answer.text
     return await the_file(board)
 
 
 async def the_file(board: Board) -> list[bytes]:
-    answer = await board.say("GET", f"/rounds/{board.round_id}/decision-file", ("somebody", "forum"))
+    answer = await board.say("GET", f"/rounds/{board.round_id}/decision-file", ("somebody", "auditor"))
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/jsonl"
     return answer.content.splitlines(keepends=True)
@@ -107,6 +107,18 @@ async def test_the_facts_in_the_file_are_those_that_were_announced(board: Board,
     announced = [json.loads(fact) for fact in said]
     assert len(lines) == len(announced)
     assert all(line["data"] in announced for line in lines)
+
+
+@pytest.mark.parametrize("role", ["forum", "advisory_board", "officer", "dezernent", "partner"])
+async def test_who_said_what_is_handed_to_those_only_who_publish_it(board: Board, role: str) -> None:
+    lines = await decided(board)
+    headers = board.token("x-1", role, **({"partner": "verkehr"} if role == "partner" else {}))
+
+    answer = await board.http.get(f"/rounds/{board.round_id}/decision-file", headers=headers)
+
+    assert b"assessor-1" in b"".join(lines)
+    assert answer.status_code == 403
+    assert b"assessor-1" not in answer.content
 
 
 async def test_there_is_no_file_before_the_decision(board: Board) -> None:

@@ -156,11 +156,11 @@ async def test_a_decision_names_a_session_that_was_held(board: Board, office: Of
     await board.cast_all()
     await board.step("closing")
 
-    unknown = await board.step("decision", {"session": "sitzung-1"})
+    unknown = await board.decide(session="sitzung-1")
     await office.put(a_session())
-    early = await board.step("decision", {"session": "sitzung-1"})
+    early = await board.decide(session="sitzung-1")
     await office.put(a_session("held", an_item(**MINUTED)), CHIEF, 1)
-    named = await board.step("decision", {"session": "sitzung-1"})
+    named = await board.decide(session="sitzung-1")
 
     assert [unknown.status_code, early.status_code, named.status_code] == [422, 409, 200]
 

@@ -9,7 +9,7 @@ from httpx import AsyncClient
 
 from oker_contracts.selection.round_moved_v1 import RoundMovedV1
 from oker_testkit.bus import TestBus
-from selection_scoring.domain.rounds import may_close
+from selection_scoring.domain.rounds import may_close, named
 
 pytestmark = pytest.mark.usefixtures("pool")
 
@@ -39,7 +39,7 @@ async def test_the_board_waits_for_enough_assessments_of_every_candidate(bus: Te
     await bus.settled()
 
     assert early.status_code == 409
-    assert "Candidates with fewer than 2 assessments: 2." in early.json()["detail"]
+    assert "Candidates with too few assessments: 2 (handyparken, stadtlexikon)." in early.json()["detail"]
     assert (begun.status_code, begun.json()["stage"], begun.json()["discuss"]) == (200, "ballot", ["bahnstadt"])
     assert again.json() == begun.json()
     assert [(row.stage, row.discuss) for row in await bus.announced(RoundMovedV1)] == [
@@ -48,15 +48,34 @@ async def test_the_board_waits_for_enough_assessments_of_every_candidate(bus: Te
     ]
 
 
-async def test_an_assessor_who_is_recused_is_missing(board: Board) -> None:
+async def test_nobody_waits_for_an_assessor_who_is_recused(board: Board) -> None:
     await board.open()
+    assert (await board.recuse(("assessor-1", "officer"), "bahnstadt")).status_code == 200
+    for assessor in ASSESSORS:
+        for project_id in POOL[1:]:
+            await board.assess(assessor, project_id, 3, 3, 3, 3)
+
+    early = await board.step("ballots-opening", {})
+    assert "Candidates with too few assessments: 1 (bahnstadt)." in early.json()["detail"]
+    spread = "/rounds/runde-2026/assessments"
+    assert [row["short"] for row in (await board.say("GET", spread, ("u", "unit"))).json()] == [True, False, False]
+    await board.assess("assessor-2", "bahnstadt", 3, 3, 3, 3)
+    assert not (await board.say("GET", f"{spread}/bahnstadt", ("u", "unit"))).json()["short"]
+    assert (await board.step("ballots-opening", {})).status_code == 200
+
+
+async def test_the_assessment_of_who_is_recused_does_not_count_for_the_need(board: Board) -> None:
+    await board.open(assessors=[*ASSESSORS, "assessor-3"])
     for assessor in ASSESSORS:
         for project_id in POOL:
             await board.assess(assessor, project_id, 3, 3, 3, 3)
-    assert (await board.recuse(("assessor-1", "officer"), "bahnstadt")).status_code == 200
+    await board.recuse(("assessor-1", "officer"), "bahnstadt")
 
-    early = await board.step("ballots-opening", {})
-    assert "Candidates with fewer than 2 assessments: 1." in early.json()["detail"]
+    assert "(bahnstadt)" in (await board.step("ballots-opening", {})).json()["detail"]
+
+
+def test_a_sentence_names_ten_projects_and_how_many_more() -> None:
+    assert named([f"p{number}" for number in range(12)]).endswith("p8, p9 and 2 more")
 
 
 async def test_after_the_deadline_the_board_begins_with_a_reason_for_what_is_missing(
@@ -99,7 +118,9 @@ async def test_a_cancelled_round_takes_nothing_more(bus: TestBus, board: Board) 
 async def test_no_stage_is_left_out(board: Board, step: str) -> None:
     await board.freeze()
 
-    assert (await board.step(step, {})).status_code == 409
+    answer = await board.step(step, {"result_sha256": "0" * 64} if step == "decision" else {})
+    assert answer.status_code == 409
+    assert answer.json()["detail"].startswith("The round is frozen and not open yet. ")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +143,7 @@ async def test_what_does_not_exist_is_not_found(board: Board) -> None:
         ("opening", {"frozen_sha256": "0" * 64}),
         ("ballots-opening", {}),
         ("closing", None),
-        ("decision", {}),
+        ("decision", {"result_sha256": "0" * 64}),
         ("cancellation", {"reason": "x"}),
     ):
         assert (await board.step(path, body)).status_code == 404

@@ -26,8 +26,8 @@ async def test_a_round_goes_from_freezing_to_decision(bus: TestBus, board: Board
     closed = await board.step("closing")
     assert closed.status_code == 200, closed.text
     result = await board.result()
-    decided = await board.step(
-        "decision", {"overrides": [{"project_id": "stadtlexikon", "decided": "deferred", "reason": "Erst 2027."}]}
+    decided = await board.decide(
+        overrides=[{"project_id": "stadtlexikon", "decided": "deferred", "reason": "Erst 2027."}]
     )
     assert decided.status_code == 200, decided.text
     await bus.settled()
@@ -46,5 +46,6 @@ async def test_a_round_goes_from_freezing_to_decision(bus: TestBus, board: Board
     assert [(row.project_id, row.computed, row.decided, row.reason) for row in decision.lines] == [
         ("bahnstadt", "selected", "selected", ""),
         ("stadtlexikon", "rejected", "deferred", "Erst 2027."),
+        ("handyparken", "rejected", "rejected", ""),
     ]
     assert (await board.show())["stage"] == "decided"

@@ -6,7 +6,6 @@ from pydantic import Field, StringConstraints
 
 from oker_contracts.base import Contract, HolderId, Instant, Part, Slug, Text, Title
 
-
 Said = Annotated[str, StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 """Text that says something."""
 

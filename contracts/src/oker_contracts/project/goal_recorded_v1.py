@@ -19,7 +19,7 @@ class GoalRecordedV1(Contract):
     group: Literal["ambition", "role", "orientation"]
     position: int
     status: Literal["active", "retired"]
-    isek: Annotated[list[Title], Field(max_length=20, description="ISEK Leitziele that the goal serves.")] = []
+    isek: list[Title] = Field(default=[], max_length=20, description="ISEK Leitziele that the goal serves.")
     reason: Text
     valid_from: Instant
     recorded_by: HolderId | None = None

@@ -102,19 +102,19 @@ class Profile(Part):
 
     title: Title
     summary: Text = ""
-    fields_of_action: Annotated[list[Slug], Field(max_length=10)] = []
-    goals: Annotated[list[Contribution], Field(max_length=20)] = []
+    fields_of_action: Annotated[list[Slug], Field(max_length=10)] = Field(default=[])
+    goals: Annotated[list[Contribution], Field(max_length=20)] = Field(default=[])
     marks: Marks = Marks()
     department: Slug | None = None
     officer: HolderId | None = None
-    partners: Annotated[list[Partner], Field(max_length=50)] = []
-    staffing: Annotated[list[Staffing], Field(max_length=50)] = []
-    budget: Annotated[list[BudgetYear], Field(max_length=200)] = []
-    milestones: Annotated[list[Milestone], Field(max_length=100)] = []
-    risks: Annotated[list[Risk], Field(max_length=20)] = []
+    partners: Annotated[list[Partner], Field(max_length=50)] = Field(default=[])
+    staffing: Annotated[list[Staffing], Field(max_length=50)] = Field(default=[])
+    budget: Annotated[list[BudgetYear], Field(max_length=200)] = Field(default=[])
+    milestones: Annotated[list[Milestone], Field(max_length=100)] = Field(default=[])
+    risks: Annotated[list[Risk], Field(max_length=20)] = Field(default=[])
     maturity: Literal["concept", "prototype", "pilot", "in_operation"] | None = None
-    reference_cities: Annotated[list[Title], Field(max_length=50)] = []
-    success_criteria: Annotated[list[SuccessCriterion], Field(max_length=50)] = []
+    reference_cities: Annotated[list[Title], Field(max_length=50)] = Field(default=[])
+    success_criteria: Annotated[list[SuccessCriterion], Field(max_length=50)] = Field(default=[])
     location: Point | None = None
     evaluation: Text = Field(default="", description="What the evaluation at the end found.")
 

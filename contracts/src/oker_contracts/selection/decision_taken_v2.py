@@ -37,8 +37,8 @@ class Staffing(Part):
 class DecisionTakenV2(Contract):
     """The computed result and the board's decision, side by side.
 
-    ``lines`` has the projects that are selected or deferred, and the overrides; all other candidates are rejected as
-    computed, each with its sentence in the result.
+    ``lines`` has by rank the projects that are selected or deferred, the overrides, and the first ten of the others;
+    all other candidates are rejected as computed, each with its sentence in the result.
     """
 
     TYPE: ClassVar[str] = "selection.decision_taken.v2"
@@ -50,7 +50,7 @@ class DecisionTakenV2(Contract):
     result_sha256: Sha256
     lines: Annotated[list[DecidedProject], Field(max_length=3000)]
     candidates: Annotated[int, Field(ge=0)]
-    staffing: Annotated[list[Staffing], Field(max_length=500)] = []
+    staffing: Annotated[list[Staffing], Field(max_length=500)] = Field(default=[])
     session: Slug | None = None
     note: Text
     decided_by: HolderId

@@ -85,11 +85,11 @@ class Selection(Part):
 
     method: Literal["seats", "portfolio", "equal_shares", "phragmen", "greedy"]
     seats: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    budgets: Annotated[list[BudgetLine], Field(max_length=50)] = []
-    exclusions: Annotated[list[tuple[Slug, Slug]], Field(max_length=1000)] = []
-    dependencies: Annotated[list[Dependency], Field(max_length=1000)] = []
-    minimum_per_field: dict[Slug, Annotated[int, Field(ge=1)]] = {}
-    part_funding: Annotated[list[PartFunding], Field(max_length=1000)] = []
+    budgets: Annotated[list[BudgetLine], Field(max_length=50)] = Field(default=[])
+    exclusions: Annotated[list[tuple[Slug, Slug]], Field(max_length=1000)] = Field(default=[])
+    dependencies: Annotated[list[Dependency], Field(max_length=1000)] = Field(default=[])
+    minimum_per_field: dict[Slug, Annotated[int, Field(ge=1)]] = Field(default={})
+    part_funding: Annotated[list[PartFunding], Field(max_length=1000)] = Field(default=[])
     budget_eur: Euros | None = Field(default=None, description="What a citizens' round may spend.")
     line: Slug | None = Field(default=None, description="The budget line whose costs count in a citizens' round.")
 

@@ -32,10 +32,10 @@ class AgendaItem(Part):
     title: Title
     kind: Literal["information", "discussion", "decision"]
     round_id: Slug | None = None
-    invited: Annotated[list[HolderId], Field(max_length=200)] = []
-    attendance: Annotated[list[Attendance], Field(max_length=200)] = []
+    invited: Annotated[list[HolderId], Field(max_length=200)] = Field(default=[])
+    attendance: Annotated[list[Attendance], Field(max_length=200)] = Field(default=[])
     minutes: Text = ""
-    decisions: Annotated[list[SessionDecision], Field(max_length=100)] = []
+    decisions: Annotated[list[SessionDecision], Field(max_length=100)] = Field(default=[])
 
 
 class SessionRecordedV1(Contract):

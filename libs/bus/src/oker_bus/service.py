@@ -27,6 +27,7 @@ from oker_bus.migrate import upgrade_now
 from oker_bus.outcomes import claims_durables, outcomes_api
 from oker_bus.quarantine import quarantine_api
 from oker_bus.rebuild import CannotRebuild, Fold, rebuild
+from oker_bus.reference import add_reference
 from oker_bus.router import Router
 from oker_bus.settings import ServiceSettings
 from oker_contracts import Contract, Reason, Refused
@@ -180,13 +181,16 @@ async def _until_one_ends(server: _Server, bus: Bus) -> int:
 
 def build_app(service: Service[Any], bus: Bus, verifier: Verifier) -> FastAPI:
     """The HTTP side: the service's API, health and metrics."""
-    app = FastAPI(title=f"Oker {service.name}", version=version("oker-bus"), redoc_url=None, responses=PROBLEMS)
+    app = FastAPI(
+        title=f"Oker {service.name}", version=version("oker-bus"), docs_url=None, redoc_url=None, responses=PROBLEMS
+    )
     app.state.verifier = verifier
     app.include_router(service.api(bus))
     app.include_router(ledger_api(bus, service.recount))
     app.include_router(quarantine_api(bus))
     if claims_durables(service.name) or service.router.claims():
         app.include_router(outcomes_api(bus))
+    add_reference(app)
     app.router.routes.extend(health_routes(bus.failing, bus.room.warnings))
     app.add_exception_handler(Refused, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)

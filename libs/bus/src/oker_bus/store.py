@@ -358,9 +358,13 @@ async def quarantine(session: AsyncSession, refusals: Iterable[Quarantined]) -> 
 
 LOCK_KEYS = """
 SELECT pg_advisory_xact_lock(k)
-FROM (SELECT DISTINCT -1 - (hashtextextended(key, 7) & 4095) AS k FROM unnest($1::text[]) AS key ORDER BY 1) AS locks
+FROM (
+  SELECT DISTINCT -1 - (hashtextextended(key, 7) & 1023) AS k FROM unnest($1::text[]) AS key ORDER BY 1
+) AS locks
 """
-"""Keys share 4,096 locks: a transaction on 10,000 keys would need more than PostgreSQL has room for by default."""
+"""Keys share 1,024 locks, taken in one order. All databases of a server together have room for some 6,400 by default
+(``max_locks_per_transaction`` × ``max_connections``): 10,000 keys could not have a lock each, and two services may
+write that many at a time. Keys that share a lock wait for each other now and then, and lose nothing."""
 APPEND = f"""
 WITH appended AS (
   INSERT INTO outbox (key, subject, headers, body)
@@ -373,7 +377,8 @@ WITH appended AS (
 async def write_outbox(raw: Any, outgoing: Sequence[Outgoing]) -> None:
     """Append to the outbox; ids grow in the order of commits within a key.
 
-    The lock of each key is held until the commit: a later transaction on the same key gets a greater id.
+    The lock of each key is held until the commit: a later transaction on the same key gets a greater id. One key has
+    one lock always, so that this holds although keys share them.
 
     Args:
         raw: the asyncpg connection of the transaction.

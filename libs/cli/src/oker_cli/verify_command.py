@@ -13,7 +13,8 @@ from oker_cli.failure import Failure
 from oker_cli.services import Services
 from oker_cli.settings import read_settings
 from oker_decision import chain, file
-from oker_decision.file.report import told
+from oker_decision.file.lines import Unreadable, bounded, read_object
+from oker_decision.file.report import printable, told
 from oker_decision.reading import Invalid
 
 PAGE = 1000
@@ -24,13 +25,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print what was found as JS
 Place = Annotated[Path, typer.Argument(help="A decision file, from GET /rounds/{round_id}/decision-file.")]
 Head = Annotated[str | None, typer.Option(help="A hash of the log that was published or noted before.")]
 
+Known = Annotated[
+    str | None,
+    typer.Option(help="A hash of the log noted at the decision or before it: it must stand in the log of the file."),
+]
+
 
 @app.command("decision")
-def decision(place: Place, as_json: AsJson = False, log_sha256: Head = None) -> None:
+def decision(place: Place, as_json: AsJson = False, log_sha256: Known = None) -> None:
     """Compute a decision again from its file. Exit code 1 if it does not hold; each place is named."""
     try:
         with place.open("rb") as lines:
-            found = file.verify(lines)
+            found = file.verify(lines, log_sha256)
     except OSError as error:
         raise Failure(f"{place} cannot be read: {error.strerror}", 2) from None
     if as_json:
@@ -40,9 +46,23 @@ def decision(place: Place, as_json: AsJson = False, log_sha256: Head = None) -> 
             typer.echo(line)
     if not found.holds:
         raise Failure(f"{place} does not hold")
-    if log_sha256 is not None and found.figures is not None and found.figures.log_sha256 != log_sha256:
-        said = f"its log hash is {found.figures.log_sha256}, not {log_sha256}"
-        raise Failure(f"{place} is whole, but not the file that was published: {said}")
+    if log_sha256 is not None and found.figures is not None:
+        _hold_against(place, found.figures, log_sha256, as_json)
+
+
+def _hold_against(place: Path, figures: file.Figures, known: str, as_json: bool) -> None:
+    """Say how far a hash that was known before covers the log of a file."""
+    if figures.known_entry is None:
+        said = f"{printable(known)} is no hash of its log up to the decision, whose own is {figures.log_sha256}"
+        later = "A hash noted after the decision is looked for with: oker verify log"
+        raise Failure(f"{place} is whole, but not the file that was published: {said}. {later}")
+    if as_json:
+        return
+    if known == figures.log_sha256:
+        typer.echo("KNOWN HASH: it is that of the decision; this is the file that was published.")
+    else:
+        of = f"entry {figures.known_entry} of {figures.log_entries}"
+        typer.echo(f"KNOWN HASH: it is that of {of}; it vouches for the log up to there, and for nothing later.")
 
 
 @app.command("log")
@@ -60,12 +80,13 @@ def log(
     try:
         found = chain.follow(entries, head)
     except Invalid as invalid:
-        raise Failure(f"the log has an entry that is none: {invalid}") from None
+        raise Failure(printable(f"the log has an entry that is none: {invalid}")) from None
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     if found.broken is not None:
         at = found.broken
-        raise Failure(f"entry {at.number}, {at.field}: said {at.said}, computed {at.computed}. {at.sentence}")
+        said = f"entry {at.number}, {at.field}: said {at.said}, computed {at.computed}. {at.sentence}"
+        raise Failure(printable(said))
     if not found.seen:
         raise Failure(f"the hash {head} does not stand in the log of {found.entries} entries: its end was cut off")
     if not as_json:
@@ -75,20 +96,12 @@ def log(
 def _read(place: Path) -> Iterator[dict[str, Any]]:
     try:
         with place.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                yield _object(line, f"{place}, line {number}")
+            for number, line in enumerate(bounded(lines), start=1):
+                yield read_object(number, line)
+    except Unreadable as unreadable:
+        raise Failure(printable(f"{place}, {unreadable}")) from None
     except OSError as error:
         raise Failure(f"{place} cannot be read: {error.strerror}", 2) from None
-
-
-def _object(line: bytes, place: str) -> dict[str, Any]:
-    try:
-        said = json.loads(line)
-    except ValueError:
-        raise Failure(f"{place} is not JSON") from None
-    if not isinstance(said, dict):
-        raise Failure(f"{place} must hold a JSON object")
-    return said
 
 
 async def _asked(context: typer.Context) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The door of an HTTP route: ``Depends(require("cdo", "unit"))``."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
@@ -18,7 +18,21 @@ bearer = HTTPBearer(
 Said = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def require(*roles: str) -> Callable[[Request, Said], Awaitable[Holder]]:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Lets in whoever holds one of the roles; without roles, every valid token."""
+
+    roles: tuple[str, ...]
+
+    async def __call__(self, request: Request, said: Said) -> Holder:
+        """The holder of the token."""
+        holder = _holder(request.app.state.verifier, said)
+        if self.roles and not holder.roles.intersection(self.roles):
+            raise _refusal(403, f"This needs the role {' or '.join(self.roles)}.", 'error="insufficient_scope"')
+        return holder
+
+
+def require(*roles: str) -> Door:
     """A dependency that lets in whoever holds one of the roles; without roles, every valid token.
 
     The app's ``state.verifier`` checks the token. Answers 401 without a valid token and 403 without a role.
@@ -28,14 +42,7 @@ def require(*roles: str) -> Callable[[Request, Said], Awaitable[Holder]]:
     """
     if unknown := set(roles) - ROLES:
         raise ValueError(f"no such role: {', '.join(sorted(unknown))}; there are {', '.join(sorted(ROLES))}")
-
-    async def let_in(request: Request, said: Said) -> Holder:
-        holder = _holder(request.app.state.verifier, said)
-        if roles and not holder.roles.intersection(roles):
-            raise _refusal(403, f"This needs the role {' or '.join(roles)}.", 'error="insufficient_scope"')
-        return holder
-
-    return let_in
+    return Door(roles)
 
 
 def _holder(verifier: Verifier, said: HTTPAuthorizationCredentials | None) -> Holder:

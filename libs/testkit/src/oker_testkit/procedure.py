@@ -212,7 +212,8 @@ class Procedure:
         held = await self._meet("held", convened["version"], "unit-1", "unit")
         overrides = [{"project_id": second, "decided": "deferred", "reason": OVERRIDE}]
         staffing = [{"project_id": first, "kind": "release", "holder": OFFICER, "full_time_equivalents": 0.5}]
-        body = {"overrides": overrides, "staffing": staffing, "session": held["session"], "note": "Einstimmig."}
+        body = {"result_sha256": self.told.result["result_sha256"], "overrides": overrides, "staffing": staffing}
+        body |= {"session": held["session"], "note": "Einstimmig."}
         path = f"/rounds/{self.round_id}/decision"
         self.told.decision = await self.ask(SELECTION, "POST", path, "cdo-1", "cdo", json=body)
         self.told.session = await self._meet("closed", held["version"], "cdo-1", "cdo")
@@ -238,7 +239,7 @@ class Procedure:
     async def verify(self) -> None:
         """A stranger checks the published file, with one command and without the platform."""
         path = f"/rounds/{self.round_id}/decision-file"
-        published = await self.answer(SELECTION, "GET", path, "anybody-1")
+        published = await self.answer(SELECTION, "GET", path, "auditor-1", "auditor")
         self.told.file = self.folder / f"{self.round_id}.jsonl"
         self.told.file.write_bytes(published.content)
         self.told.verified = verify_decision(self.told.file)

@@ -18,6 +18,16 @@ log = structlog.get_logger()
 ROUNDS = "project-registry-follow-rounds"
 
 
+FOLLOWING = {
+    "frozen": ("assessment", "ballot", "cancelled"),
+    "assessment": ("ballot", "cancelled"),
+    "ballot": ("cancelled",),
+    "cancelled": (),
+    "decided": (),
+}
+"""The stages of a round that are news at each stage; what is older comes late, or again."""
+
+
 class CatalogueMissing(RetryLater):
     """No catalogue was imported yet, so no reference can be checked."""
 
@@ -113,7 +123,7 @@ async def follow_round(event: Event[RoundMovedV1], tx: Transaction) -> None:
     moved = event.data
     await store.lock_register(tx.session)
     before = await _stage(moved.round_id, tx)
-    if before in ("cancelled", "decided", moved.stage):
+    if moved.stage not in FOLLOWING[before]:
         return
     if moved.stage == "ballot" and before == "frozen":
         raise RoundIncomplete("The round was not seen to open yet.")

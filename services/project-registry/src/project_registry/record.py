@@ -102,9 +102,8 @@ async def check_gaps(tx: Transaction, departments: Collection[str] | None = None
         return
     known = await store.gaps(tx.session, organisations=departments)
     living = await store.living_projects(tx.session, departments)
-    looked_at = {
-        name: living.get(name, []) for name in (departments or {*living, *(gap.organisation for gap in known if gap.state == "open")})
-    }
+    still_open = {gap.organisation for gap in known if gap.state == "open"}
+    looked_at = {name: living.get(name, []) for name in (departments or {*living, *still_open})}
     active = await store.active(tx.session, "organisation", tx.now)
     for gap in domain.gap_changes(looked_at, known, await store.terms(tx.session), active, tx.now):
         await record(

@@ -11,11 +11,12 @@ their hashes only; that none of them is a second decision on the same round is s
 
 What is verified: each line against its own hash; round, candidates, criteria and stages against each other; that all
 that was said is there; the result, computed anew by the procedure that the round was frozen with; the decision against
-the result; the log. That the file is the one that was published is seen by its ``log_sha256``.
+the result; the log. That the file is the one that was published is seen by its ``log_sha256``; an earlier hash of the
+log shows the same of all entries up to it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from oker_decision.file import checking
@@ -48,6 +49,8 @@ class Figures:
     counted: Mapping[str, int]
     replaced: int
     recusals: int
+    declared_by_others: int
+    """Recusals that somebody else declared, which is the CDO's right."""
     not_counted: Mapping[str, int]
     examples: tuple[tuple[int, str], ...]
     """Line and reason of the first hundred that were not counted."""
@@ -60,6 +63,8 @@ class Figures:
     frozen_sha256: str
     result_sha256: str
     log_sha256: str
+    known_entry: int | None = None
+    """Number of the log's entry with the hash that was known before; none if it is not there, or none was known."""
     notes: tuple[str, ...] = ()
     """What a reader should know although the file holds."""
 
@@ -77,14 +82,18 @@ class Verified:
         return not self.faults
 
 
-def verify(lines: Iterable[bytes]) -> Verified:
+def verify(lines: Iterable[bytes], known_sha256: str | None = None) -> Verified:
     """Read a decision file line by line, and compute the decision again.
 
-    Needs about 200 bytes of memory for each assessment or ballot; an open binary file is a good argument.
+    Needs about 200 bytes of memory for each assessment or ballot.
+
+    Args:
+        lines: an open binary file is a good argument.
+        known_sha256: a hash of the log that was published or noted before, at the decision or earlier.
     """
     read = Read(tuple(PROCEDURES))
     try:
-        figures = _verify(read, bounded(lines))
+        figures = _verify(read, bounded(lines), known_sha256)
     except Unreadable as unreadable:
         read.faults.append(unreadable.fault)
     except Stopped:
@@ -92,7 +101,7 @@ def verify(lines: Iterable[bytes]) -> Verified:
     return Verified(tuple(read.faults), None if read.faults else figures)
 
 
-def _verify(read: Read, lines: Iterator[bytes]) -> Figures:
+def _verify(read: Read, lines: Iterator[bytes], known_sha256: str | None) -> Figures:
     header = read_object(1, next(lines, b""))
     if header.get("format") != FORMAT:
         sentence = "This is no decision file that this program reads."
@@ -114,7 +123,8 @@ def _verify(read: Read, lines: Iterator[bytes]) -> Figures:
     _stop(read, checking.result(read, computed, result_sha256, counted.complete_voters))
     _stop(read, checking.decision(read, computed, result_sha256))
     _stop(read, checking.header(read, header, result_sha256))
-    return _figures(read, counted, result_sha256, notes)
+    known = next((entry["number"] for _, entry in read.links if entry["sha256"] == known_sha256), None)
+    return replace(_figures(read, counted, result_sha256, notes), known_entry=known)
 
 
 def _stop(read: Read, faults: Iterator[Fault]) -> None:
@@ -185,6 +195,9 @@ def _figures(read: Read, counted: Counted, result_sha256: str, notes: tuple[str,
         counted=counted.counted,
         replaced=counted.replaced,
         recusals=len(read.facts.get(RECUSAL, ())),
+        declared_by_others=sum(
+            row.data["holder"] != row.data.get("declared_by") for row in read.facts.get(RECUSAL, ())
+        ),
         not_counted=counted.not_counted,
         examples=counted.examples,
         complete_voters=counted.complete_voters,

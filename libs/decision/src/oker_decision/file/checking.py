@@ -286,7 +286,7 @@ def decision(read: Read, computed: Mapping[str, Any], result_sha256: str) -> Ite
         yield from _decided(line.number, f"$.data.lines[{index}]", row, rows.get(str(row.get("project_id"))), titles)
     names = [row.get("project_id") for row in decided]
     expected = [name for name, row in rows.items() if name in names or row["outcome"] == "selected"]
-    sentence = "These are the selected, the deferred and the overrides, by rank."
+    sentence = "These are the selected, the deferred, the overrides and the first of the others, by rank."
     yield from first_differences(line.number, names, expected, "$.data.lines[*].project_id", sentence, 1)
 
 

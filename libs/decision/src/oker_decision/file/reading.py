@@ -126,6 +126,7 @@ def _linked(read: Read, line: Line) -> None:
     """A fact of the log: its hash covers all of it."""
     link = get(line.data, "log", "$")
     whole(link, "number", "$.log", 1)
+    _only(read, line, {"number", "previous_sha256", "sha256"}, "log")
     previous, said = text(link, "previous_sha256", "$.log"), text(link, "sha256", "$.log")
     data = {name: value for name, value in line.data.items() if name != "log"}
     data_sha256 = digest(data)
@@ -144,6 +145,7 @@ def _criteria(read: Read, line: Line) -> None:
 
 
 def _frozen(read: Read, line: Line) -> None:
+    whole(line.data, "parts", "$", 1)
     _linked(read, line)
     said, content = text(line.data, "frozen_sha256", "$"), get(line.data, "content", "$")
     if digest(content) != said:
@@ -167,12 +169,11 @@ def _candidates(read: Read, line: Line) -> None:
     _part(read, line)
 
 
-def _only(read: Read, line: Line, names: set[str]) -> None:
-    """Nothing stands in a line that no hash covers."""
-    for name in sorted(line.data.keys() - names):
-        read.fault(
-            line.number, f"$.data.{name}", line.data[name], None, "No hash covers this; it does not belong here."
-        )
+def _only(read: Read, line: Line, names: set[str], member: str | None = None) -> None:
+    """Nothing stands in a line, or in a member of it, that no hash covers."""
+    said, path = (line.data, "$.data") if member is None else (line.data[member], f"$.data.{member}")
+    for name in sorted(said.keys() - names):
+        read.fault(line.number, f"{path}.{name}", said[name], None, "No hash covers this; it does not belong here.")
 
 
 def _part(read: Read, line: Line) -> None:
@@ -190,6 +191,8 @@ def _moved(read: Read, line: Line) -> None:
 
 def _closed(read: Read, line: Line) -> None:
     instant(line.data, "closed_at", "$")
+    for name in ("parts", "judgements", "complete_voters"):
+        whole(line.data, name, "$")
     _linked(read, line)
 
 

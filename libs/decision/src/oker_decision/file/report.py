@@ -11,7 +11,12 @@ MOST_LISTED = 20
 def told(found: Verified) -> Iterator[str]:
     """The lines of a report: the faults, or what was verified. Signs that steer a terminal are shown as ``?``."""
     for line in _faults(found) if found.figures is None else _figures(found.figures):
-        yield "".join(sign if sign.isprintable() else "?" for sign in line)
+        yield printable(line)
+
+
+def printable(line: str) -> str:
+    """The line without signs that steer a terminal or turn the direction of writing."""
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
 def _faults(found: Verified) -> Iterator[str]:
@@ -27,7 +32,8 @@ def _figures(said: Figures) -> Iterator[str]:
         name = "assessments " if voice == ASSESSMENTS else f"ballots      {voice}:"
         yield f"{name} {said.given[voice]} given, {said.counted.get(voice, 0)} counted"
     yield f"replaced     {said.replaced} by a later version"
-    yield f"recusals     {said.recusals}"
+    others = f", {said.declared_by_others} of them declared by somebody else" if said.declared_by_others else ""
+    yield f"recusals     {said.recusals}{others}"
     yield from _not_counted(said)
     yield f"quorum       {said.quorum}, complete members {said.complete_voters}"
     outcome = f"{said.selected} selected, {said.deferred} deferred, {said.overrides} otherwise than computed"

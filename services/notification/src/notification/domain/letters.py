@@ -13,6 +13,8 @@ Outcome = Literal["selected", "deferred", "rejected"]
 Status = Literal["on_track", "off_track"]
 LISTED = 100
 """Projects that one list names; a mail is no register."""
+NOT_SELECTED = 10
+"""Of those that were not selected, how many are named."""
 OUTCOMES: Mapping[Locale, Mapping[Outcome, str]] = {
     "de": {"selected": "ausgewählt", "deferred": "zurückgestellt", "rejected": "nicht ausgewählt"},
     "en": {"selected": "selected", "deferred": "deferred", "rejected": "not selected"},
@@ -86,9 +88,10 @@ def greeting(locale: Locale, name: str | None) -> str:
 
 
 def decision_letter(decision: Decision, locale: Locale, reference: str) -> Letter:
-    """What was selected and deferred, with rank and score, and where the board departed from what was computed."""
+    """What was selected, deferred and not selected, with rank and score, and where the board departed from that."""
     title, when = plain(decision.title), local_time(decision.decided_at, locale)
-    chosen, others = _chosen(decision, locale), [*_deferred(decision, locale), *_overrides(decision, locale)]
+    chosen = _chosen(decision, locale)
+    others = [*_deferred(decision, locale), *_not_selected(decision, locale), *_overrides(decision, locale)]
     if locale == "de":
         subject, opening = f"Entscheidung: {title}", f"die Auswahl „{title}“ ist entschieden."
         return _letter(subject, opening, chosen, *others, f"Entschieden: {when}.", _footer(locale, reference))
@@ -109,6 +112,14 @@ def _deferred(decision: Decision, locale: Locale) -> list[str]:
     deferred = [_ranked(line, locale) for line in decision.lines if line.decided == "deferred"]
     head = "Zurückgestellt" if locale == "de" else "Deferred"
     return [_listed(f"{head} ({len(deferred)})", deferred, locale)] if deferred else []
+
+
+def _not_selected(decision: Decision, locale: Locale) -> list[str]:
+    rejected = [_ranked(line, locale) for line in decision.lines if line.decided == "rejected"]
+    total = decision.candidates - sum(line.decided != "rejected" for line in decision.lines)
+    head = "Nicht ausgewählt" if locale == "de" else "Not selected"
+    more = total - len(rejected[:NOT_SELECTED])
+    return [_listed(f"{head} ({total})", rejected[:NOT_SELECTED], locale, more)] if rejected else []
 
 
 def _overrides(decision: Decision, locale: Locale) -> list[str]:
@@ -132,9 +143,9 @@ def _ranked(line: Decided, locale: Locale) -> str:
     return f"- {rank} {line.rank}: {plain(line.title)} ({decimal(line.score, locale)} {score}{part})"
 
 
-def _listed(head: str, lines: Sequence[str], locale: Locale) -> str:
-    """The first of the lines below a head; how many more there are is said."""
-    more = len(lines) - LISTED
+def _listed(head: str, lines: Sequence[str], locale: Locale, unlisted: int = 0) -> str:
+    """The first of the lines below a head; how many more there are is said, with those that have no line."""
+    more = max(len(lines) - LISTED, 0) + unlisted
     rest = [f"… und {more} weitere" if locale == "de" else f"… and {more} more"] if more > 0 else []
     return "\n".join([f"{head}:", "", *lines[:LISTED], *rest])
 

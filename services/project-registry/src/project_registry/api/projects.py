@@ -277,9 +277,7 @@ async def _check_holder(tx: Transaction, holder: Holder, before: domain.Entry) -
         raise Problem(403, "An officer changes the projects of the own department only; see GET /roles.")
 
 
-async def _check_references(
-    tx: Transaction, after: domain.Profile, before: domain.Profile, as_of: datetime
-) -> None:
+async def _check_references(tx: Transaction, after: domain.Profile, before: domain.Profile, as_of: datetime) -> None:
     fields = await store.active(tx.session, "field", as_of)
     goals = await store.active(tx.session, "goal", as_of)
     organisations = await store.active(tx.session, "organisation", as_of)

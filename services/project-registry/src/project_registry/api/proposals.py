@@ -22,7 +22,6 @@ log = structlog.get_logger()
 OVERSEEING = frozenset({"cdo", "unit", "board", "auditor"})
 Reader = Annotated[Holder, Depends(require(*sorted(OVERSEEING), "partner"))]
 Steering = Annotated[Holder, Depends(require("cdo", "unit"))]
-KINDS: tuple[domain.Kind, ...] = ("field", "goal")
 
 
 class Acceptance(Body):
@@ -56,7 +55,10 @@ class ProposalRoutes:
             return await store.proposals(session, own)
 
     async def accept(self, project_id: Slug, body: Acceptance, holder: Steering) -> shown.Shown:
-        """Turn a proposal into a project; the same acceptance again changes and announces nothing."""
+        """Turn a proposal into a project; the same acceptance again changes and announces nothing.
+
+        One without a summary is an idea until somebody writes it: the gate to proposed holds for companies too.
+        """
         async with self.bus.transaction() as tx:
             await store.lock_register(tx.session)
             proposal = await store.proposal(tx.session, project_id)
@@ -65,6 +67,7 @@ class ProposalRoutes:
             if proposal.accepted_at is not None:
                 return await _accepted(tx.session, project_id, body.officer)
             fields, goals = await _references(tx, proposal, body)
+            said = {"summary": proposal.summary, "fields_of_action": fields}
             fact = ProjectRegisteredV2(
                 project_id=project_id,
                 title=proposal.title,
@@ -72,7 +75,7 @@ class ProposalRoutes:
                 fields_of_action=fields,
                 goals=goals,
                 origin="proposal",
-                state="proposed",
+                state="idea" if domain.missing(said, "proposed", domain.Facts(tx.now.date())) else "proposed",
                 partner=proposal.partner,
                 officer=body.officer,
                 registered_by=holder.id,
@@ -92,8 +95,9 @@ async def _references(tx: Transaction, proposal: domain.Proposal, body: Acceptan
     fields = list(dict.fromkeys(proposal.fields_of_action)) if body.fields_of_action is None else body.fields_of_action
     goals = list(dict.fromkeys(proposal.goals)) if body.goals is None else body.goals
     profile = {"fields_of_action": fields, "goals": [{"goal": goal} for goal in goals]}
-    known = [await store.active(tx.session, kind, tx.now) for kind in KINDS]
-    if faults := [*domain.doubled(profile), *domain.dangling(profile, {}, *known, ())]:
+    known_fields = await store.active(tx.session, "field", tx.now)
+    known_goals = await store.active(tx.session, "goal", tx.now)
+    if faults := [*domain.doubled(profile), *domain.dangling(profile, {}, known_fields, known_goals, ())]:
         raise faulty(faults)
     return fields, goals
 

@@ -159,7 +159,7 @@ async def active(session: AsyncSession, kind: Kind, as_of: datetime, known_at: d
 
 async def projects_by_field(session: AsyncSession, when: When = NOW) -> dict[str, int]:
     """How many projects each field of action has; a field without any is not in it."""
-    counting = _counting("project", when, light=True)
+    counting = _counting("project", when, light=True) if when.known_at is None else _all_known("project", when)
     field = func.unnest(counting.c.fields_of_action)
     rows = await _run(session, select(field, func.count()).group_by(field))
     return dict(rows.all())
@@ -209,6 +209,13 @@ def _known(kind: Kind, when: When, after: str, columns: list[Any]) -> Subquery:
         *_held(when, later),
     )
     return select(*columns).where(ENTRY.c.kind == kind, ENTRY.c.id > after, *_held(when), ~replaced).subquery()
+
+
+def _all_known(kind: Kind, when: When) -> Subquery:
+    """The same of all things at once, which one pass over them all finds sooner; without content."""
+    order = (ENTRY.c.id, ENTRY.c.valid_from.desc(), ENTRY.c.version.desc())
+    query = select(ENTRY.c.id, ENTRY.c.fields_of_action).distinct(ENTRY.c.id)
+    return query.where(ENTRY.c.kind == kind, *_held(when)).order_by(*order).subquery()
 
 
 def _narrowed(query: Select[Any], counting: Subquery, wanted: Wanted) -> Select[Any]:

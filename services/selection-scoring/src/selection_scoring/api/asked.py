@@ -247,8 +247,12 @@ class AskedStaffing(Asked):
 
 
 class AskedDecision(Asked):
-    """The board's decision on the computed result."""
+    """The board's decision on the computed result.
 
+    ``result_sha256`` is that of the closed round, so that nobody decides on a result they have not seen.
+    """
+
+    result_sha256: Sha
     overrides: Annotated[list[AskedOverride], Field(max_length=1000)] = []
     staffing: Annotated[list[AskedStaffing], Field(max_length=500)] = []
     session: Slug | None = None

@@ -108,14 +108,24 @@ class Closing:
 
 
 async def _computed(session: store.Session, round: Round) -> tuple[Result, tuple[int, str]]:
-    """Compute in a thread of its own while the database hashes, so that the service goes on answering."""
+    """Compute in a thread of its own while the database hashes, so that the service goes on answering.
+
+    Both are waited for whatever becomes of the other: a transaction does not end while its connection is in use.
+    """
     tallies, approvals = await counted(session, round)
     candidates = [as_said(row) for row in await store.rounds.candidates(session, round.round_id)]
-    computing = asyncio.to_thread(_result, round.content, candidates, tallies, approvals)
+    computing = asyncio.create_task(asyncio.to_thread(_result, round.content, candidates, tallies, approvals))
     try:
-        result, said = await asyncio.gather(computing, store.counting.fingerprint(session, round.round_id))
-    except (Infeasible, Unsolved) as error:
+        said = await store.counting.fingerprint(session, round.round_id)
+    finally:
+        await asyncio.wait([computing])
+    try:
+        result = computing.result()
+    except Infeasible as error:
         raise HTTPException(409, f"{error} Cancel the round, and freeze one that can be met.") from None
+    except Unsolved as error:
+        sentence = f"{error} Close the round again when the machine is less busy, or cancel it."
+        raise HTTPException(503, sentence) from None
     return result, said
 
 

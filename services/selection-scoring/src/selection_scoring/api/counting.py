@@ -6,7 +6,7 @@ from typing import Any
 
 from oker_decision.model import Approvals, Tallies, Tally
 from selection_scoring import store
-from selection_scoring.domain.rounds import ASSESSMENTS, Round
+from selection_scoring.domain.rounds import ASSESSMENTS, Round, needed
 
 MOST_DISCUSSED = 1000
 
@@ -44,11 +44,15 @@ async def assessed(session: store.Session, round: Round, projects: Sequence[str]
     return await store.counting.tallies(session, round.round_id, ASSESSMENTS, len(round.criteria), projects)
 
 
-def short_of_assessments(round: Round, tallies: Mapping[str, Tally]) -> int:
-    """How many candidates have fewer assessments than the round asks for."""
-    least = int(round.content["min_assessments"])
-    enough = sum(tally.count >= least for tally in tallies.values())
-    return int(round.content["candidates"]) - enough if least else 0
+async def short_of_assessments(
+    session: store.Session, round: Round, project_ids: Sequence[str], tallies: Mapping[str, Tally]
+) -> list[str]:
+    """Those of the candidates that have fewer assessments than they need."""
+    assessors = set(round.content["assessors"])
+    said = await store.judgements.recusals(session, round.round_id)
+    recused = Counter(row["project_id"] for row in said if row["holder"] in assessors)
+    given = {name: tally.count for name, tally in tallies.items()}
+    return [name for name in project_ids if given.get(name, 0) < needed(round, recused[name])]
 
 
 def far_apart(round: Round, tally: Tally) -> bool:

@@ -13,7 +13,7 @@ from oker_identity import Holder, require
 from selection_scoring import store
 from selection_scoring.api.answers import allow, found, locked, refuse
 from selection_scoring.api.asked import AskedDecision
-from selection_scoring.domain import deciding, sessions
+from selection_scoring.domain import deciding, rounds, sessions
 from selection_scoring.domain.deciding import Computed, Override
 from selection_scoring.domain.rounds import Round
 from selection_scoring.fold import record
@@ -45,13 +45,15 @@ class Deciding:
         async with self.bus.transaction() as tx:
             round = await locked(tx, round_id)
             computed = await _computed(tx.session, round)
+            closing = await store.results.closing(tx.session, round_id)
+            allow(deciding.may_decide_on(closing["result_sha256"] if closing else "", body.result_sha256))
             overrides = [Override(row.project_id, row.decided, row.reason) for row in body.overrides]
             refuse(deciding.fault_in_overrides(overrides, {row.project_id: row for row in computed}))
-            await _check_named(tx, round, body)
             fact = await _fact(tx, round, body, deciding.decide(computed, overrides), holder.id)
             known = await store.results.decision(tx.session, round_id)
             if known is not None:
                 return _same(DecisionTakenV2.model_validate(known), fact)
+            await _check_named(tx, round, body)
             fact = await linked(tx, fact)
             await record(tx, fact)
         log.info("round.decided", round_id=round_id, overrides=len(overrides))
@@ -68,8 +70,7 @@ class Deciding:
 
 
 async def _computed(session: store.Session, round: Round) -> list[Computed]:
-    if round.stage not in ("closed", "decided"):
-        raise HTTPException(409, f"The round is {round.stage}. The board decides after the closing.")
+    allow(rounds.may_be_decided(round))
     return await store.results.outcomes(session, round.round_id)
 
 
@@ -89,7 +90,6 @@ async def _check_named(tx: Transaction, round: Round, body: AskedDecision) -> No
 async def _fact(
     tx: Transaction, round: Round, body: AskedDecision, lines: list[dict[str, Any]], by: str
 ) -> DecisionTakenV2:
-    closing = await store.results.closing(tx.session, round.round_id)
     if len(lines) > MOST_LINES:
         sentence = f"A decision names {MOST_LINES} projects at most; this one selects or overrides {len(lines)}."
         raise Refused(Reason.BODY_TOO_LARGE, "$", sentence)
@@ -97,7 +97,7 @@ async def _fact(
         round_id=round.round_id,
         title=round.content["title"],
         frozen_sha256=round.frozen_sha256,
-        result_sha256=closing["result_sha256"] if closing else "",
+        result_sha256=body.result_sha256,
         lines=lines,  # type: ignore[arg-type]
         candidates=round.content["candidates"],
         staffing=[row.model_dump() for row in body.staffing],  # type: ignore[misc]

@@ -29,6 +29,7 @@ from selection_scoring.fold import CANDIDATES_IN_A_PART, LINES_IN_A_PART
 
 Anybody = Annotated[Holder, Depends(require())]
 TOLD = frozenset({"cdo", "unit", "board", "auditor"})
+Publisher = Annotated[Holder, Depends(require(*sorted(TOLD)))]
 JSON_LINES = "application/jsonl"
 PIECE = 200
 """Lines that are sent together."""
@@ -73,8 +74,11 @@ class Publishing:
         told = bool(holder.roles & TOLD)
         return [Entry(**{**entry(row), "data": row["data"] if told else None}) for row in rows]
 
-    async def file(self, round_id: Slug, _: Anybody) -> StreamingResponse:
-        """The decision file of a decided round, JSON Lines: ``oker verify decision`` computes the decision again."""
+    async def file(self, round_id: Slug, _: Publisher) -> StreamingResponse:
+        """The decision file of a decided round, JSON Lines: ``oker verify decision`` computes the decision again.
+
+        It says who said what, with the comments of assessors; CDO, unit, board and auditors decide who gets it.
+        """
         async with self.bus.sessions() as session:
             round = found(await store.rounds.find(session, round_id))
             if round.stage != "decided":

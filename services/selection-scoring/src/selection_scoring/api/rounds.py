@@ -1,7 +1,7 @@
 """Rounds: frozen, opened, called to the ballots, cancelled."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from oker_contracts.base import Slug
 from oker_contracts.selection.candidates_frozen_v1 import CandidatesFrozenV1
 from oker_contracts.selection.round_frozen_v1 import RoundFrozenV1
 from oker_contracts.selection.round_moved_v1 import RoundMovedV1
+from oker_decision import portfolio
 from oker_decision.canonical import canonical, digest
 from oker_decision.model import Round as Readable
 from oker_decision.reading import Invalid
@@ -146,7 +147,9 @@ class Rounds:
             round = await locked(tx, round_id)
             if round.stage != "ballot":
                 tallies = await assessed(tx.session, round)
-                allow(rounds.may_call_ballots(round, short_of_assessments(round, tallies), body.reason, tx.now))
+                names = await store.rounds.candidate_ids(tx.session, round_id)
+                short = await short_of_assessments(tx.session, round, names, tallies)
+                allow(rounds.may_call_ballots(round, short, body.reason, tx.now))
                 discuss = sorted(project for project, tally in tallies.items() if far_apart(round, tally))
                 await _move(tx, round, "ballot", holder.id, body.reason, discuss[:MOST_DISCUSSED])
             return await _view(tx.session, await locked(tx, round_id))
@@ -178,15 +181,22 @@ async def _candidates(tx: Transaction, body: AskedRound, known: Round | None) ->
     pool = {row.project_id: row for row in await store.pool.candidates(tx.session)}
     held = await store.rounds.held(tx.session, asked or list(pool))
     if asked is None:
+        allow(freezing.may_take_all(await _not_back(tx, pool)))
         return _not_empty([row for row in pool.values() if row.project_id not in held])
     for index, project_id in enumerate(asked):
-        if project_id not in pool:
-            raise Refused(Reason.FIELD_VALUE_INVALID, f"$.candidates[{index}]", "The pool has no such candidate.")
         if project_id in held:
             raise HTTPException(
                 409, f"{project_id} is in the round {held[project_id]}; wait for its end, or leave it out."
             )
+        if project_id not in pool:
+            raise Refused(Reason.FIELD_VALUE_INVALID, f"$.candidates[{index}]", "The pool has no such candidate.")
     return [pool[project_id] for project_id in sorted(asked)]
+
+
+async def _not_back(tx: Transaction, pool: Mapping[str, Candidate]) -> list[str]:
+    """The projects of rounds that were cancelled a moment ago, that are neither in the pool nor in a round."""
+    freed = await store.rounds.freed(tx.session, tx.now - freezing.WAY_BACK) - pool.keys()
+    return sorted(freed - (await store.rounds.held(tx.session, list(freed))).keys())
 
 
 def _not_empty(candidates: list[Candidate]) -> list[Candidate]:
@@ -206,13 +216,18 @@ async def _content(
 
     def assembled() -> dict[str, Any]:
         content = freezing.content(body.model_dump(mode="python"), criteria, len(said), digest(said))
-        read_candidates(Readable.read(content), said)
+        round = Readable.read(content)
+        frozen = read_candidates(round, said)
+        if known is None and round.selection.method == "portfolio":
+            portfolio.check(frozen, round.selection)
         return content
 
     try:
         return await asyncio.to_thread(assembled)
     except Invalid as invalid:
         raise refused(invalid) from None
+    except portfolio.Unsolved as unsolved:
+        raise Refused(Reason.FIELD_VALUE_INVALID, "$.selection", str(unsolved)) from None
 
 
 async def _criteria(tx: Transaction, body: AskedRound, known: Round | None) -> dict[str, Any]:
@@ -234,14 +249,17 @@ async def _criteria(tx: Transaction, body: AskedRound, known: Round | None) -> d
 def _on_time(body: AskedRound, now: datetime) -> None:
     if body.ballots_until <= now:
         raise Refused(Reason.FIELD_VALUE_INVALID, "$.ballots_until", "This is over; take a time to come.")
+    if body.assessments_until <= now:
+        sentence = "This is over, and nobody could assess anything; take a time to come."
+        raise Refused(Reason.FIELD_VALUE_INVALID, "$.assessments_until", sentence)
     if body.assessments_until > body.ballots_until:
-        sentence = "Assessments end before the ballots do."
+        sentence = "Assessments end before the ballots do; take a time that is not after ballots_until."
         raise Refused(Reason.FIELD_VALUE_INVALID, "$.assessments_until", sentence)
 
 
 async def _frozen(tx: Transaction, content: dict[str, Any], candidates: Sequence[Candidate], by: str) -> Round:
     said = [as_said(row) for row in candidates]
-    sizes = [len(canonical(row)) for row in said]
+    sizes = await asyncio.to_thread(lambda: [len(canonical(row)) for row in said])
     parts = freezing.parts(said, sizes, CANDIDATES_IN_A_PART, MOST_BYTES)
     round_id, frozen_sha256 = content["round_id"], digest(content)
     place = {"round_id": round_id, "frozen_sha256": frozen_sha256}

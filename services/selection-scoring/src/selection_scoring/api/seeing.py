@@ -14,7 +14,7 @@ from oker_decision.model import Tally
 from oker_identity import Holder, require
 from selection_scoring import store
 from selection_scoring.api.answers import found
-from selection_scoring.api.counting import assessed, far_apart
+from selection_scoring.api.counting import assessed, far_apart, short_of_assessments
 from selection_scoring.domain.rounds import ASSESSMENTS, Round
 
 Reader = Annotated[Holder, Depends(require("cdo", "unit", "board", "officer", "auditor"))]
@@ -31,7 +31,7 @@ class Spread(BaseModel):
     greatest: dict[str, int]
     discussed: bool
     short: bool
-    """Whether there are fewer than the round asks for."""
+    """Whether there are fewer than the candidate needs: those who are recused from it are not waited for."""
 
 
 class SpreadWithComments(Spread):
@@ -69,7 +69,8 @@ class Seeing:
             names = await store.rounds.candidate_ids(session, round_id)
             page = [name for name in names if after is None or name > after][:limit]
             tallies = await assessed(session, round, page) if page else {}
-        return [_spread(round, name, tallies.get(name)) for name in page]
+            short = await short_of_assessments(session, round, page, tallies)
+        return [_spread(round, name, tallies.get(name), name in short) for name in page]
 
     async def one(self, round_id: Slug, project_id: Slug, holder: Reader) -> SpreadWithComments:
         """The assessments of one candidate, with their comments."""
@@ -78,7 +79,8 @@ class Seeing:
             _may_see(round, holder)
             if not await store.rounds.has_candidate(session, round_id, project_id):
                 raise HTTPException(404, "The round has no such candidate.")
-            tally = (await assessed(session, round, [project_id])).get(project_id)
+            tallies = await assessed(session, round, [project_id])
+            short = bool(await short_of_assessments(session, round, [project_id], tallies))
             said = await store.judgements.said_of(session, round_id, ASSESSMENTS, project_id)
             recused = {
                 row["holder"]
@@ -96,7 +98,9 @@ class Seeing:
             }
             for row in said
         ]
-        return SpreadWithComments(**_spread(round, project_id, tally).model_dump(), assessments=rows)
+        return SpreadWithComments(
+            **_spread(round, project_id, tallies.get(project_id), short).model_dump(), assessments=rows
+        )
 
 
 def _may_see(round: Round, holder: Holder) -> None:
@@ -107,7 +111,7 @@ def _may_see(round: Round, holder: Holder) -> None:
         raise HTTPException(403, "The assessments are shown to you when the board begins to vote.")
 
 
-def _spread(round: Round, project_id: str, tally: Tally | None) -> Spread:
+def _spread(round: Round, project_id: str, tally: Tally | None, short: bool) -> Spread:
     count = tally.count if tally else 0
     sums: Sequence[int] = tally.sums if tally else ()
     named = list(zip(round.criteria, sums, strict=False))
@@ -118,5 +122,5 @@ def _spread(round: Round, project_id: str, tally: Tally | None) -> Spread:
         least=dict(zip(round.criteria, tally.least if tally else (), strict=False)),
         greatest=dict(zip(round.criteria, tally.greatest if tally else (), strict=False)),
         discussed=tally is not None and far_apart(round, tally),
-        short=count < int(round.content["min_assessments"]),
+        short=short,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from selection_scoring.domain.rounds import Fault
+from selection_scoring.domain.rounds import NAMED, Denial, Fault
 
 Outcome = Literal["selected", "deferred", "rejected"]
 
@@ -30,6 +30,14 @@ class Computed:
     share: str
 
 
+def may_decide_on(closed: str, seen: str) -> Denial | None:
+    """A decision names the hash of the very result that it is taken on."""
+    if closed == seen:
+        return None
+    sentence = "The round was closed with another result; look at the result of the round, and send its result_sha256."
+    return Denial("conflict", sentence)
+
+
 def fault_in_overrides(overrides: Sequence[Override], computed: Mapping[str, Computed]) -> Fault | None:
     """Why these are no overrides: an unknown or repeated candidate, nothing changed, no reason."""
     seen: set[str] = set()
@@ -51,10 +59,15 @@ def fault_in_overrides(overrides: Sequence[Override], computed: Mapping[str, Com
 
 
 def decide(computed: Sequence[Computed], overrides: Sequence[Override]) -> list[dict[str, Any]]:
-    """The lines of a decision: what is selected or deferred, and every override; by rank. The others are rejected."""
+    """The lines of a decision, by rank: what is selected or deferred, every override, and the first of the others.
+
+    Who is on no line is rejected as computed.
+    """
     otherwise = {row.project_id: row for row in overrides}
     lines = [_line(row, otherwise.get(row.project_id)) for row in computed]
-    return [line for line in lines if line["decided"] != "rejected" or line["project_id"] in otherwise]
+    first = {line["project_id"] for line in [line for line in lines if line["decided"] == "rejected"][:NAMED]}
+    kept = first | otherwise.keys()
+    return [line for line in lines if line["decided"] != "rejected" or line["project_id"] in kept]
 
 
 def _line(row: Computed, override: Override | None) -> dict[str, Any]:

@@ -1,14 +1,28 @@
 """What is fixed before a round opens, so that nobody can bend the rules to the outcome."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from selection_scoring.domain.rounds import Fault
+from selection_scoring.domain.rounds import Denial, Fault, named
 
 PROCEDURE = "oker/1"
 """The edition of the rules by which a round is computed. Old rounds are computed by theirs for ever."""
+WAY_BACK = timedelta(minutes=10)
+"""How long the projects of a cancelled round are waited for. Those that have not come back by then were stopped."""
+
+
+def may_take_all(missing: Sequence[str]) -> Denial | None:
+    """The whole pool is taken when it is whole.
+
+    Args:
+        missing: projects of rounds that were cancelled a moment ago and that are not back in the pool.
+    """
+    if not missing:
+        return None
+    sentence = f"Projects of a round that was cancelled just now are not back in the pool yet: {named(missing)}."
+    return Denial("conflict", f"{sentence} Try again in a moment, or name the candidates.")
 
 
 def content(

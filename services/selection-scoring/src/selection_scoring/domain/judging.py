@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from selection_scoring.domain.rounds import ASSESSMENTS, BOARD, Denial, Fault, Round
+from selection_scoring.domain.rounds import ASSESSMENTS, AT, BOARD, Denial, Fault, Round
 
 ROLE_OF_FORUM = "forum"
 ROLE_OF_OTHERS = "advisory_board"
+TAKEN = {
+    "assessment": "Assessments are taken between the opening and the beginning of the ballots.",
+    "ballot": "Ballots are taken from the moment when the board begins to vote until the closing.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def _late(round: Round, voice: str, now: datetime) -> Denial | None:
 def late(round: Round, stage: str, until: datetime, now: datetime) -> Denial | None:
     """Not in this stage, or after the deadline."""
     if round.stage != stage:
-        return Denial("conflict", f"The round is in the stage {round.stage}; this is taken in the stage {stage}.")
+        return Denial("conflict", f"{AT[round.stage]} {TAKEN[stage]}")
     if now > until:
         return Denial("conflict", f"This was taken until {until.isoformat()}.")
     return None
@@ -117,7 +121,7 @@ def fault_in_scores(round: Round, scores: Mapping[str, int]) -> Fault | None:
         if criterion not in round.criteria:
             return Fault("FIELD_VALUE_INVALID", f"$.scores.{criterion}", "The round has no such criterion.")
         if not least <= score <= most:
-            return Fault("NUMBER_OUT_OF_RANGE", f"$.scores.{criterion}", f"The scale goes from {least} to {most}.")
+            return Fault("FIELD_VALUE_INVALID", f"$.scores.{criterion}", f"The scale goes from {least} to {most}.")
     return None
 
 
@@ -135,5 +139,5 @@ def may_recuse(round: Round, holder: str, declared_by: str, chief: bool) -> Deni
     if holder != declared_by and not chief:
         return Denial("forbidden", "Only the CDO declares the recusal of somebody else.")
     if round.stage not in ("frozen", "assessment", "ballot"):
-        return Denial("conflict", f"The round is {round.stage}; recusals are taken until the ballots are counted.")
+        return Denial("conflict", f"{AT[round.stage]} Recusals are taken until the ballots are counted.")
     return None

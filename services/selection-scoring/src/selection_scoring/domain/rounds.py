@@ -3,7 +3,7 @@
 A round of the first edition of the procedure (``selection.round_opened.v1``) is ``archived`` and can only be read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,6 +12,18 @@ Stage = Literal["frozen", "assessment", "ballot", "closed", "decided", "cancelle
 RUNNING: tuple[Stage, ...] = ("frozen", "assessment", "ballot", "closed")
 """Stages in which a round holds its candidates."""
 BOARD, ASSESSMENTS = "board", "assessments"
+AT: Mapping[Stage, str] = {
+    "frozen": "The round is frozen and not open yet.",
+    "assessment": "The round is taking assessments.",
+    "ballot": "The board is voting in this round.",
+    "closed": "The round is closed; its result is computed.",
+    "decided": "The board has decided on this round.",
+    "cancelled": "The round was cancelled.",
+    "archived": "The round is of the first edition of the procedure and can only be read.",
+}
+"""Each stage as a sentence."""
+NAMED = 10
+"""Projects that one sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class Denial:
 class Fault:
     """What is wrong with a request: the name of an ``oker_contracts.Reason``, a JSON path, a sentence."""
 
-    reason: Literal["FIELD_MISSING", "FIELD_VALUE_INVALID", "NUMBER_OUT_OF_RANGE"]
+    reason: Literal["FIELD_MISSING", "FIELD_VALUE_INVALID"]
     path: str
     sentence: str
 
@@ -77,11 +89,23 @@ def may_open(round: Round, frozen_sha256: str) -> Denial | None:
     return _in_stage(round, "frozen", "Only a frozen round is opened.")
 
 
-def may_call_ballots(round: Round, short: int, reason: str, now: datetime) -> Denial | None:
+def needed(round: Round, recused: int) -> int:
+    """How many assessments a candidate needs: not more than there are assessors who are not recused from it."""
+    least, assessors = int(round.content["min_assessments"]), len(round.content["assessors"])
+    return min(least, assessors - recused)
+
+
+def named(project_ids: Sequence[str]) -> str:
+    """The first of these projects, and how many more there are."""
+    more = len(project_ids) - NAMED
+    return ", ".join(project_ids[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def may_call_ballots(round: Round, short: Sequence[str], reason: str, now: datetime) -> Denial | None:
     """The board begins after the deadline of the assessments, or earlier if all are there and the round allows it.
 
     Args:
-        short: how many candidates have fewer assessments than the round asks for.
+        short: the candidates that have fewer assessments than they need.
         reason: why the board begins although some are short.
     """
     if denial := _in_stage(round, "assessment", "The board votes after the assessments."):
@@ -90,21 +114,29 @@ def may_call_ballots(round: Round, short: int, reason: str, now: datetime) -> De
     if not over and not round.content["may_end_early"]:
         return Denial("conflict", f"Assessments are taken until {round.content['assessments_until']}.")
     if not over and short:
-        least, until = round.content["min_assessments"], round.content["assessments_until"]
-        return Denial(
-            "conflict", f"Candidates with fewer than {least} assessments: {short}. Wait for them, or until {until}."
-        )
+        until = round.content["assessments_until"]
+        return Denial("conflict", f"{_too_few(short)} Wait for them, or until {until}.")
     if short and not reason:
-        least = round.content["min_assessments"]
-        return Denial("conflict", f"Candidates with fewer than {least} assessments: {short}. Give a reason to go on.")
+        return Denial("conflict", f"{_too_few(short)} Give a reason to go on.")
     return None
+
+
+def _too_few(short: Sequence[str]) -> str:
+    return f"Candidates with too few assessments: {len(short)} ({named(short)})."
 
 
 def may_cancel(round: Round) -> Denial | None:
     """A round is given up before the board has decided."""
     if round.stage in RUNNING:
         return None
-    return Denial("conflict", f"The round is {round.stage}; it cannot be cancelled.")
+    return Denial("conflict", f"{AT[round.stage]} It cannot be cancelled.")
+
+
+def may_be_decided(round: Round) -> Denial | None:
+    """The board decides on a computed result; what was decided may be said again."""
+    if round.stage in ("closed", "decided"):
+        return None
+    return Denial("conflict", f"{AT[round.stage]} The board decides after the closing.")
 
 
 def may_close(round: Round, complete: int, now: datetime) -> Denial | None:
@@ -129,4 +161,4 @@ def may_close(round: Round, complete: int, now: datetime) -> Denial | None:
 def _in_stage(round: Round, stage: Stage, sentence: str) -> Denial | None:
     if round.stage == stage:
         return None
-    return Denial("conflict", f"The round is {round.stage}. {sentence}")
+    return Denial("conflict", f"{AT[round.stage]} {sentence}")

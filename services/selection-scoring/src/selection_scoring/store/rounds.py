@@ -149,5 +149,15 @@ async def held(session: AsyncSession, project_ids: Sequence[str]) -> dict[str, s
     return dict((await session.exec(query)).all())
 
 
+async def freed(session: AsyncSession, since: datetime) -> set[str]:
+    """The projects of all rounds that were cancelled since then."""
+    query = (
+        select(RoundCandidateRow.project_id)
+        .join(RoundRow, col(RoundRow.round_id) == RoundCandidateRow.round_id)
+        .where(RoundRow.stage == "cancelled", col(RoundRow.ended_at) > since)
+    )
+    return set(await session.exec(query))
+
+
 def _round(row: RoundRow) -> Round:
     return Round(**{name: getattr(row, name) for name in NAMES}, discuss=tuple(row.discuss))
