@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ValidationError
 
 from oker_bus.bus import Bus
@@ -19,6 +19,9 @@ MAX_REQUEST = 2_000_000
 """Bytes of a mended message with its headers, as JSON."""
 Reads = Annotated[Holder, Depends(require("unit", "partner", "auditor"))]
 Mends = Annotated[Holder, Depends(require("unit", "partner"))]
+Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Code = Annotated[str | None, Query(pattern=r"^[a-z_]{1,64}$", description="A code of docs/reasons.md.")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Go on after this id.")]
 
 
 def quarantine_api(bus: Bus) -> APIRouter:
@@ -29,12 +32,12 @@ def quarantine_api(bus: Bus) -> APIRouter:
     async def rows(
         holder: Reads,
         partner: Slug | None = None,
-        reason: str | None = None,
+        reason: Code = None,
         first: Annotated[datetime | None, Query(alias="from")] = None,
         last: Annotated[datetime | None, Query(alias="until")] = None,
         state: Literal["open", "mended"] | None = None,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-        after: int = 0,
+        after: After = 0,
     ) -> list[dict[str, Any]]:
         """What was refused, the oldest first; go on with ``after=<the last id>``."""
         said = {"partner": holder.partner or partner, "reason": reason, "first": first, "last": last}
@@ -42,7 +45,7 @@ def quarantine_api(bus: Bus) -> APIRouter:
             return await listed(session, {**said, "state": state, "after": after, "most": limit})
 
     @router.get("/{id}")
-    async def row(id: int, holder: Reads) -> dict[str, Any]:
+    async def row(id: Id, holder: Reads) -> dict[str, Any]:
         """One refusal with the headers and the bytes of its message."""
         async with bus.sessions() as session:
             found = await row_of(session, id, holder.partner)
@@ -50,18 +53,18 @@ def quarantine_api(bus: Bus) -> APIRouter:
 
     @router.post("/resend")
     async def resend_many(
-        holder: Mends, partner: Slug | None = None, reason: str | None = None, after: int = 0
+        holder: Mends, partner: Slug | None = None, reason: Code = None, after: After = 0
     ) -> dict[str, Any]:
         """Take up to 200 open messages once more; go on with ``after=<next>``."""
         return await resend_all(bus, holder.partner or partner, reason, after, holder.id)
 
     @router.post("/{id}/resend")
-    async def resend(id: int, holder: Mends) -> dict[str, Any]:
+    async def resend(id: Id, holder: Mends) -> dict[str, Any]:
         """Take the same bytes once more, for example after the device was declared."""
         return await attempt(bus, id, holder.partner, holder.id, Change())
 
     @router.post("/{id}/mend")
-    async def mend_one(id: int, request: Request, holder: Mends) -> dict[str, Any]:
+    async def mend_one(id: Id, request: Request, holder: Mends) -> dict[str, Any]:
         """Take the message once more with other data, body or headers; see ``Change``."""
         return await attempt(bus, id, holder.partner, holder.id, await _change(request))
 
