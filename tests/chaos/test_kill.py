@@ -24,6 +24,7 @@ from oker_contracts.sensor.device_declared_v1 import DeclaredDatastream, DeviceD
 from oker_contracts.sensor.reading_reported_v1 import ReadingReportedV1, ReportedResult
 from oker_testkit import die_at
 from oker_testkit.bus import messages
+from oker_testkit.procedure import a_profile
 from oker_testkit.stack import Stack, new_test_stack
 from oker_testkit.story import Story, read_mails
 
@@ -32,6 +33,7 @@ POINTS = {
     "between commit and relay": die_at.BETWEEN_COMMIT_AND_RELAY,
     "between relay and delete": die_at.BETWEEN_RELAY_AND_DELETE,
 }
+DEPARTMENT = "fb-66-chaos"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,11 @@ async def prepare(stack: Stack) -> None:
     story = Story(stack, tell=lambda _line: None, run="chaos")
     await story.import_catalogue()
     await story.register_people()
+    department = {"title": "Fachbereich Tiefbau und Verkehr", "kind": "department", "reason": "Gliederung 2026"}
+    await story.ask("project-registry", "PUT", f"/organisations/{DEPARTMENT}", "unit-1", "unit", json=department)
+    term = {"holder": "officer-66", "role": "officer", "organisations": [DEPARTMENT], "starts": "2026-01-01"}
+    said = {**term, "reason": "Benennung durch den Dezernenten"}
+    await story.ask("project-registry", "PUT", "/terms/officer-chaos", "unit-1", "unit", json=said)
 
 
 async def kill_and_revive(stack: Stack, name: str, point: tuple[str, str]) -> "asyncio.Task[int]":
@@ -96,7 +103,9 @@ class Flow:
 
     async def play(self) -> None:
         verkehr = self.story.verkehr
-        proposal = ProjectProposedV2(proposal=f"p-{self.run}", title=self.run, fields_of_action=["mobilitaet"])
+        proposal = ProjectProposedV2(
+            proposal=f"p-{self.run}", title=self.run, summary="Laser zählen.", fields_of_action=["mobilitaet"]
+        )
         await verkehr.say(proposal, f"proposal-{self.run}")
         stream = DeclaredDatastream(property="visitors_1", unit="1", dataset="visitors", observed_property="visitors")
         await verkehr.say(DeviceDeclaredV1(device=self.device, name="x", datastreams=[stream]), f"device-{self.run}")
@@ -108,6 +117,8 @@ class Flow:
         await self.eventually(received, "the proposal is received")
         path = f"/proposals/{self.project}/acceptance"
         await self.ask("project-registry", "POST", path, "unit-1", "unit", json={"officer": "officer-66"})
+
+        await self.make_eligible()
 
         async def listed() -> bool:
             pool = await self.ask("selection-scoring", "GET", "/candidates", "cdo-1", "cdo")
@@ -125,6 +136,17 @@ class Flow:
         result = ReportedResult(property="visitors_1", value=1, unit="1")
         reading = ReadingReportedV1(device=self.device, phenomenon_time=datetime.now(UTC), results=[result])
         await verkehr.say(reading, f"reading-{self.run}")
+
+    async def make_eligible(self) -> None:
+        """The profile, then the step; an answer that a kill has cut off is looked up, not guessed."""
+        path = f"/projects/{self.project}"
+        known = await self.ask("project-registry", "GET", path, "unit-1", "unit")
+        if known["profile"].get("department") != DEPARTMENT:
+            said = {"reason": "Projektsteckbrief", "profile": known["profile"] | a_profile(DEPARTMENT)}
+            headers = {"If-Match": f'"{known["version"]}"'}
+            await self.ask("project-registry", "PUT", f"{path}/profile", "unit-1", "unit", json=said, more=headers)
+        step = {"to": "eligible", "reason": "Der Steckbrief ist vollständig."}
+        await self.ask("project-registry", "POST", f"{path}/steps", "unit-1", "unit", json=step)
 
     async def mails(self) -> bool:
         found = [mail for mail in read_mails(self.stack) if self.run in str(mail.get_body())]
@@ -170,8 +192,9 @@ async def test_services_killed_at_a_point_lose_nothing_and_double_nothing(stack:
     facts = await facts_of(stack, run)
     assert {fact: count for fact, count in facts.items() if not fact.startswith("notification")} == {
         "project.proposal_received.v1": 1,
-        "project.registered.v1": 1,
-        "selection.candidate_listed.v1": 1,
+        "project.registered.v2": 1,
+        "project.profile_recorded.v1": 2,
+        "selection.candidate_listed.v2": 1,
         "sensor.device_registered.v2": 1,
         "sensor.lorawan_events_recorded.v1": 1,
         "sensor.observations_recorded.v2": 1,
