@@ -72,7 +72,7 @@ async def test_the_receipt_itself_is_kept_nowhere(sessions: Sessions, desk: Desk
     taken = await sent(desk.http)
 
     assert SECRET in await everything(sessions)
-    assert "catalogue_imported" in await everything(sessions)
+    assert "mobilitaet" in await everything(sessions)
     assert taken["receipt"] not in await everything(sessions)
 
 
