@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import ValidationError
 
+from oker_bus.bodies import read_body
 from oker_bus.bus import Bus
 from oker_bus.quarantine.mending import Change, attempt, resend_all
 from oker_bus.quarantine.reading import listed, row_of, rows_of, whole
-from oker_contracts import Reason, Refused
+from oker_contracts import Refused
 from oker_contracts.base import Slug
 from oker_contracts.envelope import read_json
 from oker_contracts.reading import json_path, reason_of
@@ -72,12 +73,7 @@ def quarantine_api(bus: Bus) -> APIRouter:
 
 
 async def _change(request: Request) -> Change:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST:
-            raise Refused(Reason.BODY_TOO_LARGE, "$", f"A mended message has {MAX_REQUEST} bytes at most.")
-    said = read_json(bytes(body))
+    said = read_json(await read_body(request, MAX_REQUEST, "A mended message"))
     try:
         return Change.model_validate(said)
     except ValidationError as error:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import Field, StringConstraints, ValidationError
 
 from oker_bus import Bus, Transaction
+from oker_bus.bodies import read_body
 from oker_contracts import Refused
 from oker_contracts.base import Slug, Text, Title
 from oker_contracts.project.idea_moderated_v1 import IdeaModeratedV1
@@ -18,7 +19,6 @@ from oker_contracts.project.registered_v2 import ProjectRegisteredV2
 from oker_contracts.reading import refusals
 from oker_identity import Holder, require
 from project_registry import domain, store
-from project_registry.api.bodies import read_body
 from project_registry.api.conditions import Problem, faulty
 from project_registry.api.versions import Body, Reason
 from project_registry.api.window import Window

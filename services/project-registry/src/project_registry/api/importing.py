@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from oker_bus import Bus, Transaction
+from oker_bus.bodies import read_body
 from oker_contracts import Reason, Refused
 from oker_contracts.base import Title
 from oker_contracts.project.registered_v2 import ProjectRegisteredV2
 from oker_identity import Holder, require
 from project_registry import domain, importing, store
-from project_registry.api.bodies import media_type, offers, read_body
+from project_registry.api.bodies import media_type, offers
 from project_registry.api.conditions import BERLIN
 from project_registry.fold import entry_of
 from project_registry.importing import Known, Names, Planned, Result

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from oker_bus import Bus
+from oker_bus.bodies import read_body
 from oker_contracts import Envelope, Reason, Refused, read_envelope, reader
 from oker_contracts.envelope import STRUCTURED, read_json
 from oker_identity import Holder, require
@@ -55,20 +56,6 @@ def build(bus: Bus) -> APIRouter:
 def media_type(request: Request) -> str:
     """The type of the body, without parameters."""
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
-
-
-async def read_body(request: Request, most: int, what: str) -> bytes:
-    """Read the body, but never more than the limit.
-
-    Raises:
-        Refused: ``body_too_large``; ``what`` is its subject.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Refused(Reason.BODY_TOO_LARGE, "$", f"{what} has {most} bytes at most.")
-    return bytes(body)
 
 
 def _claim(headers: dict[str, str], body: bytes) -> Envelope:

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
 from oker_bus import Bus
+from oker_bus.bodies import read_body
 from oker_contracts import TYPE_PREFIX, Envelope, Reason, Refused
 from oker_contracts.sensor.webhook_received_v1 import WebhookReceivedV1
 from oker_identity import Holder, require
@@ -62,14 +63,10 @@ async def _take(bus: Bus, request: Request, holder: Holder, network: Network, ev
 
 
 async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > lorawan.MAX_BODY:
-            raise Refused(Reason.BODY_TOO_LARGE, "$", f"A message has {lorawan.MAX_BODY} bytes at most.")
+    body = await read_body(request, lorawan.MAX_BODY, "A message")
     if not body:
         raise Refused(Reason.BODY_EMPTY)
-    return bytes(body)
+    return body
 
 
 def claim_of(

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import JSONResponse
 
 from oker_bus import Bus, Transaction
+from oker_bus.bodies import read_body
 from oker_contracts import TYPE_PREFIX, Envelope, Reason, Refused
 from oker_contracts.base import Slug
 from oker_contracts.reading import validate
 from oker_contracts.sensor.profile_declared_v1 import ProfileDeclaredV1
 from oker_identity import Holder, require
 from sensor_ingest import codecs, domain, gateway, onboarding, store, units
-from sensor_ingest.api.events import MAX_BODY, closed_answer, company_of, read_body, taken_answer
+from sensor_ingest.api.events import MAX_BODY, closed_answer, company_of, taken_answer
 from sensor_ingest.codecs import Profile
 from sensor_ingest.domain import ProfileRef
 from sensor_ingest.gateway import IntakeClosed

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import JSONResponse, Response
 
 from oker_bus import Bus, Transaction
+from oker_bus.bodies import read_body
 from oker_contracts import TYPE_PREFIX, Contract, Envelope, Reason, Refused
 from oker_contracts.base import DeviceId
 from oker_contracts.envelope import read_json
@@ -18,7 +19,7 @@ from oker_contracts.sensor.device_moved_v1 import DeviceMovedV1
 from oker_contracts.sensor.device_replaced_v1 import DeviceReplacedV1
 from oker_identity import Holder, require
 from sensor_ingest import domain, gateway, onboarding, store, units
-from sensor_ingest.api.events import closed_answer, company_of, media_type, read_body, taken_answer
+from sensor_ingest.api.events import closed_answer, company_of, media_type, taken_answer
 from sensor_ingest.api.profiles import known_profiles
 from sensor_ingest.domain import Stay, Terms
 from sensor_ingest.gateway import IntakeClosed, Place

@@ -8,11 +8,12 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Request
 
 from oker_bus import Bus
+from oker_bus.bodies import read_body
 from oker_contracts.reading import validate
 from oker_contracts.sensor.profile_declared_v1 import ProfileDeclaredV1
 from oker_identity import Holder, require
 from sensor_ingest import codecs, store, units
-from sensor_ingest.api.events import MAX_BODY, company_of, read_body
+from sensor_ingest.api.events import MAX_BODY, company_of
 from sensor_ingest.codecs import Tried
 from sensor_ingest.handlers.registering import profile_of
 
